@@ -1,0 +1,192 @@
+"""Raw bytes to bronze rows: every row of a file, every column as text, with its lineage.
+
+A block of whole lines goes through Arrow's CSV parser. A block that does not parse or decode is read again line by
+line, so that only the bad lines are set apart, with their bytes in `_raw_base64`. Nothing is ever dropped.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+
+from c360lib.engine import hashes_of
+from c360lib.errors import ContractError
+from c360lib.schemas import LINEAGE, Table
+
+BLOCK_BYTES = 16 << 20
+MAX_RECORD_LINES = 200
+_BOM = b"\xef\xbb\xbf"
+_QUOTE, _NEWLINE = 34, 10
+
+
+@dataclass(frozen=True)
+class Header:
+    """The columns of one raw file: as found, those outside the contract, and optional ones that are not there."""
+
+    columns: tuple[str, ...]
+    extra: tuple[str, ...]
+    absent: tuple[str, ...]
+
+
+def read_header(line: bytes, table: Table, file: str) -> Header:
+    """The header of a raw file; ContractError where a required column is missing or the line is no header.
+
+    >>> from c360lib.schemas import RAW
+    >>> read_header(b"event_ts,ingest_ts,request_id,source_system,customer_id,note", RAW["erasure_requests"], "f").extra
+    ('note',)
+    """
+    try:
+        text = line.removeprefix(_BOM).decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise ContractError(f"{file}: the header is not UTF-8 text; save the file as UTF-8 with commas") from None
+    found = next(csv.reader([text]), [])
+    required = [column.name for column in table.columns if column.needed]
+    missing = [name for name in required if name not in found]
+    if missing:
+        raise ContractError(
+            f"{file}: missing required column {', '.join(missing)}; expected at least {', '.join(required)}; "
+            f"found {', '.join(found) or 'nothing'}; add the column or correct its name (separator: comma)"
+        )
+    twice = sorted({name for name in found if found.count(name) > 1 or name.startswith("_")})
+    if twice:
+        raise ContractError(
+            f"{file}: column {', '.join(twice)} stands twice or begins with _ (kept for lineage); rename it"
+        )
+    known = table.column_names
+    return Header(tuple(found), tuple(n for n in found if n not in known), tuple(n for n in known if n not in found))
+
+
+def blocks(stream: BinaryIO, size: int = BLOCK_BYTES) -> Iterator[bytes]:
+    """The rest of a file in pieces of about `size` bytes, cut after a line end that is not inside quotes.
+
+    >>> list(blocks(io.BytesIO(b'a,"x\\ny"\\nb,c\\n'), 4))
+    [b'a,"x\\ny"\\n', b'b,c\\n']
+    """
+    rest = b""
+    while piece := stream.read(size):
+        rest += piece
+        cut = _last_record_end(rest)
+        if cut:
+            yield rest[:cut]
+            rest = rest[cut:]
+    if rest:
+        yield rest
+
+
+def _last_record_end(block: bytes) -> int:
+    """Just after the last line end that an even number of quotes precedes; 0 where there is none."""
+    data = np.frombuffer(block, np.uint8)
+    ends = np.flatnonzero(data == _NEWLINE)
+    quotes = np.flatnonzero(data == _QUOTE)
+    outside = ends[np.searchsorted(quotes, ends) % 2 == 0] if len(quotes) else ends
+    return int(outside[-1]) + 1 if len(outside) else 0
+
+
+def parse(block: bytes, columns: Sequence[str], keep: Sequence[str] | None = None) -> pa.Table:
+    """Rows of a block: the `keep` columns (default: all) as text, and `_raw_base64`, empty for a readable line.
+
+    >>> parse(b"1,a\\n2\\n", ["id", "name"]).to_pylist()
+    [{'id': '1', 'name': 'a', '_raw_base64': ''}, {'id': '', 'name': '', '_raw_base64': 'Mg=='}]
+    """
+    damaged: list[pacsv.InvalidRow] = []
+
+    def note(row: pacsv.InvalidRow) -> str:
+        damaged.append(row)
+        return "skip"
+
+    try:
+        table = pacsv.read_csv(
+            pa.BufferReader(block),
+            pacsv.ReadOptions(column_names=list(columns), use_threads=False, block_size=len(block) + 1),
+            pacsv.ParseOptions(newlines_in_values=_QUOTE in block, invalid_row_handler=note),
+            pacsv.ConvertOptions(
+                column_types=dict.fromkeys(columns, pa.string()),
+                strings_can_be_null=False,
+                include_columns=list(keep or columns),
+            ),
+        )
+        if not damaged:
+            return table.append_column("_raw_base64", _repeated("", len(table)))
+    except pa.ArrowInvalid:
+        pass
+    return _parse_by_line(block, columns).select([*(keep or columns), "_raw_base64"])
+
+
+def _repeated(text: str, count: int) -> pa.Array:
+    return pa.repeat(pa.scalar(text, pa.string()), count)
+
+
+def _parse_by_line(block: bytes, columns: Sequence[str]) -> pa.Table:
+    """As `parse`, one record at a time; a bad record costs its first line only, so that the next lines are read."""
+    lines = block.splitlines(keepends=True) if b"\n" not in block else block.split(b"\n")
+    if b"\n" in block:
+        lines = [line + b"\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
+    rows: list[list[str]] = []
+    at = 0
+    while at < len(lines):
+        cells, used = _record(lines, at, len(columns))
+        if cells is not None:
+            rows.append([*cells, ""])
+        elif lines[at].strip():
+            rows.append([*[""] * len(columns), base64.b64encode(lines[at].rstrip(b"\r\n")).decode()])
+        at += used
+    names = [*columns, "_raw_base64"]
+    return pa.table({name: pa.array([row[i] for row in rows], pa.string()) for i, name in enumerate(names)})
+
+
+def _record(lines: Sequence[bytes], at: int, width: int) -> tuple[list[str] | None, int]:
+    """The cells of the record that begins at a line and how many lines it takes; (None, 1) where it is bad."""
+    text = ""
+    for used, line in enumerate(lines[at : at + MAX_RECORD_LINES], start=1):
+        try:
+            text += line.decode()
+            records = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+        except UnicodeDecodeError:
+            return None, 1
+        except csv.Error as error:
+            if "unexpected end of data" in str(error):
+                continue
+            return None, 1
+        fits = len(records) == 1 and len(records[0]) == width
+        return (records[0], used) if fits else (None, 1)
+    return None, 1
+
+
+def with_lineage(rows: pa.Table, file: str, first_row_number: int, hashed: Sequence[str]) -> pa.Table:
+    """Parsed rows with `_source_file`, `_row_number`, `_row_hash` (over the `hashed` columns) and `_raw_base64`.
+
+    >>> rows = parse(b"1,a\\n", ["id", "name"])
+    >>> with_lineage(rows, "x.csv", 1, ["id"]).column_names
+    ['id', 'name', '_source_file', '_row_number', '_row_hash', '_raw_base64']
+    """
+    lineage = {
+        "_source_file": _repeated(file, len(rows)),
+        "_row_number": pa.array(np.arange(first_row_number, first_row_number + len(rows))),
+        "_row_hash": row_hashes(rows.select([*hashed, "_raw_base64"])),
+        "_raw_base64": rows.column("_raw_base64"),
+    }
+    rows = rows.drop_columns(["_raw_base64"])
+    return pa.table({**dict(zip(rows.column_names, rows.columns, strict=True)), **lineage})
+
+
+def row_hashes(rows: pa.Table) -> pa.Array:
+    """A fingerprint of each row of text columns: SipHash-2-4 (as pandas.util.hash_array), 64 bits, hexadecimal."""
+    joined = pc.binary_join_element_wise(*rows.columns, "\x1f")
+    values = hashes_of(joined)
+    text = values.astype(">u8").tobytes().hex().encode()
+    offsets = np.arange(0, 16 * len(values) + 1, 16, dtype=np.int32)
+    return pa.StringArray.from_buffers(len(values), pa.py_buffer(offsets), pa.py_buffer(text))
+
+
+def bronze_columns(header: Header) -> list[str]:
+    """Columns of the bronze table of a raw file: the file's own, then the lineage."""
+    return [*header.columns, *(column.name for column in LINEAGE)]

@@ -1,0 +1,234 @@
+"""Text cells to typed cells and back, in Arrow: one implementation, so every engine gets the same values.
+
+Text that is not what its column says never raises: it becomes null, and the caller decides whether the row can do
+without it. Functions take and give Arrow arrays (or chunked arrays) of equal length.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import unicodedata
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from c360lib.rules import SECONDS_PER_DAY
+from c360lib.schemas import Column
+
+_EPOCH_DAY = datetime.date(1970, 1, 1).toordinal()
+_FIRST_SECOND = (1 - _EPOCH_DAY) * SECONDS_PER_DAY
+_TIMESTAMP = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z")
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
+_SPACES = re.compile(r"[\s\x00-\x1f]+")
+
+
+def map_distinct(array: pa.Array, function: Callable[[str], str | None]) -> pa.Array:
+    """Apply a Python function once to each distinct text.
+
+    >>> map_distinct(pa.array(["a", None, "a"]), str.upper).to_pylist()
+    ['A', None, 'A']
+    """
+    coded = array.dictionary_encode()
+    values = pa.array([function(text) for text in coded.dictionary.to_pylist()], pa.string())
+    return values.take(coded.indices)
+
+
+def trimmed(array: pa.Array) -> pa.Array:
+    """Text without white space at its ends; nothing left means null.
+
+    >>> trimmed(pa.array([" a ", "", "\\u00a0", "b"])).to_pylist()
+    ['a', None, None, 'b']
+    """
+    if _may_have_edge_space(array):
+        array = pc.utf8_trim_whitespace(array)
+    return pc.if_else(pc.equal(pc.binary_length(array), 0), pa.scalar(None, pa.string()), array)
+
+
+def _may_have_edge_space(array: pa.Array) -> bool:
+    """Look at the first and last byte of each cell only; trimming every cell would cost more than all the rest."""
+    offsets = np.frombuffer(array.buffers()[1], np.int32, len(array) + 1, array.offset * 4)
+    data = np.frombuffer(array.buffers()[2] or b"", np.uint8)
+    filled = offsets[1:] > offsets[:-1]
+    edges = np.concatenate([data[offsets[:-1][filled]], data[offsets[1:][filled] - 1]])
+    return bool(((edges <= 0x20) | (edges >= 0x80)).any())
+
+
+def fold(text: str) -> str:
+    """The only folding of case and space: compatibility form, case folded, inner space single.
+
+    >>> fold(" Stra\\u00dfe\\u00a0 9 "), fold("\\u0130pek") == fold("i\\u0307pek")
+    ('strasse 9', True)
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return _SPACES.sub(" ", folded).strip()
+
+
+def folded(array: pa.Array) -> pa.Array:
+    """`fold` on every cell; nothing left means null.
+
+    >>> folded(pa.array(["  ANNA  Maria ", "\u0130pek", None])).to_pylist() == ["anna maria", "i\u0307pek", None]
+    True
+    """
+    lower = pc.replace_substring_regex(pc.ascii_lower(array), r"[\s\x00-\x1f]+", " ")
+    other = pc.invert(pc.fill_null(pc.string_is_ascii(array), True))
+    if pc.any(other).as_py():
+        lower = pc.replace_with_mask(lower, other, map_distinct(array.filter(other), fold))
+    return trimmed(lower)
+
+
+def integers(array: pa.Array) -> pa.Array:
+    """Whole numbers of at most 18 digits; anything else is null.
+
+    >>> integers(pa.array(["007", "-5", "0x1f", "1.5", None])).to_pylist()
+    [7, -5, None, None, None]
+    """
+    try:
+        if not _has_letter_x(array) and (pc.max(pc.binary_length(array)).as_py() or 0) <= 18:
+            return array.cast(pa.int64())
+    except pa.ArrowInvalid:
+        pass
+    return map_distinct(array, lambda text: text if _INTEGER.fullmatch(text) else None).cast(pa.int64())
+
+
+def _has_letter_x(array: pa.Array) -> bool:
+    """Arrow reads 0x1f as 31; the contract does not."""
+    data = np.frombuffer(array.buffers()[2] or b"", np.uint8)
+    return bool(((data == ord("x")) | (data == ord("X"))).any())
+
+
+def seconds(array: pa.Array) -> pa.Array:
+    """Timestamps as seconds since 1970; not exactly `YYYY-MM-DDTHH:MM:SSZ` and on the calendar: null.
+
+    >>> seconds(pa.array(["1970-01-02T00:00:01Z", "2026-02-30T00:00:00Z", "2026-02-03 00:00:00Z"])).to_pylist()
+    [86401, None, None]
+    """
+    try:
+        parsed = _cast_seconds(array)
+        if _all_in_shape(array):
+            return parsed
+    except pa.ArrowInvalid:
+        pass
+    return _cast_seconds(map_distinct(array, lambda text: text if _is_timestamp(text) else None))
+
+
+def _cast_seconds(array: pa.Array) -> pa.Array:
+    return array.cast(pa.timestamp("s", tz="UTC")).cast(pa.int64())
+
+
+def _all_in_shape(array: pa.Array) -> bool:
+    """True where every cell has 20 bytes with T and Z in place; Arrow then has checked the rest."""
+    offsets = np.frombuffer(array.buffers()[1], np.int32, len(array) + 1, array.offset * 4)
+    data = np.frombuffer(array.buffers()[2] or b"", np.uint8)
+    starts = offsets[:-1][offsets[1:] > offsets[:-1]]
+    if not (np.diff(offsets)[offsets[1:] > offsets[:-1]] == 20).all():
+        return False
+    in_place = (data[starts + 10] == ord("T")) & (data[starts + 19] == ord("Z"))
+    year_zero = (data[starts] == 48) & (data[starts + 1] == 48) & (data[starts + 2] == 48) & (data[starts + 3] == 48)
+    return bool((in_place & ~year_zero).all())
+
+
+def _is_timestamp(text: str) -> bool:
+    found = _TIMESTAMP.fullmatch(text)
+    return found is not None and _day(found[1]) is not None
+
+
+def _day(text: str) -> str | None:
+    """Days since 1970 of a calendar date, as text; None where there is no such day."""
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        return None
+    try:
+        return str(datetime.date.fromisoformat(text).toordinal() - _EPOCH_DAY)
+    except ValueError:
+        return None
+
+
+def days(array: pa.Array) -> pa.Array:
+    """Calendar dates as days since 1970; an impossible date is null.
+
+    >>> days(pa.array(["1970-01-02", "1987-02-29", "2.1.1970"])).to_pylist()
+    [1, None, None]
+    """
+    return map_distinct(array, _day).cast(pa.int64())
+
+
+def matching(array: pa.Array, pattern: str) -> pa.Array:
+    """Keep text that the pattern finds; other text becomes null.
+
+    >>> matching(pa.array(["a@b.c", "nobody"]), "@").to_pylist()
+    ['a@b.c', None]
+    """
+    coded = array.dictionary_encode()
+    kept = pc.if_else(
+        pc.match_substring_regex(coded.dictionary, pattern), coded.dictionary, pa.scalar(None, pa.string())
+    )
+    return kept.take(coded.indices)
+
+
+def typed(array: pa.Array, column: Column) -> pa.Array:
+    """A column of text as its kind (see schemas): null where a cell is absent or is not what the column says.
+
+    >>> from c360lib.schemas import RAW
+    >>> typed(pa.array(["-5", "5"]), RAW["orders"].column("net_amount_cents")).to_pylist()
+    [None, 5]
+    """
+    text = trimmed(array)
+    if column.allowed:
+        text = pc.if_else(pc.is_in(text, pa.array(column.allowed)), text, pa.scalar(None, pa.string()))
+    if column.pattern:
+        text = matching(text, column.pattern)
+    match column.kind:
+        case "int":
+            return integers(text)
+        case "cents":
+            numbers = integers(text)
+            return pc.if_else(pc.greater_equal(numbers, 0), numbers, pa.scalar(None, pa.int64()))
+        case "ts":
+            return seconds(text)
+        case "date":
+            return days(text)
+        case "bool":
+            return pc.if_else(
+                pc.is_in(text, pa.array(["true", "false"])), pc.equal(text, "true"), pa.scalar(None, pa.bool_())
+            )
+        case "ratio":
+            return text.cast(pa.float64())
+        case _:
+            return text
+
+
+def rendered(array: pa.Array, column: Column) -> pa.Array:
+    """A typed column as it stands at rest: timestamps and dates as text, the rest unchanged.
+
+    >>> from c360lib.schemas import RAW
+    >>> rendered(pa.array([86401, None]), RAW["orders"].column("event_ts")).to_pylist()
+    ['1970-01-02T00:00:01Z', None]
+    """
+    if column.kind == "ts":
+        text = array.cast(pa.int64()).cast(pa.timestamp("s")).cast(pa.string())
+        return pc.binary_join_element_wise(pc.utf8_replace_slice(text, 10, 11, "T"), "Z", "")
+    if column.kind == "date":
+        return array.cast(pa.int32()).cast(pa.date32()).cast(pa.string())
+    kinds = {"int": pa.int64(), "cents": pa.int64(), "bool": pa.bool_(), "ratio": pa.float64(), "text": pa.string()}
+    return array.cast(kinds[column.kind])
+
+
+def moment(text: str) -> int | None:
+    """One timestamp as seconds since 1970, or None.
+
+    >>> moment("1970-01-01T00:01:00Z"), moment("soon")
+    (60, None)
+    """
+    value: int | None = seconds(pa.array([text]))[0].as_py()
+    return value
+
+
+def moment_text(at: int) -> str:
+    """Seconds since 1970 as a timestamp.
+
+    >>> moment_text(60)
+    '1970-01-01T00:01:00Z'
+    """
+    return (datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(seconds=at)).isoformat()[:19] + "Z"

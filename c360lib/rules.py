@@ -1,0 +1,101 @@
+"""Every rule and threshold of the product, as data. Units end the names.
+
+Changing a value here changes the answer, so the version below goes into every release id.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+RULES_VERSION = "1.0.0"
+CONTRACT_VERSION = "1.0.0"
+DATA_OWNER = "customer-data-team"
+PII_CLASS = "direct"
+CURRENCY = "EUR"
+
+# --- time -----------------------------------------------------------------------------------------------------------
+SECONDS_PER_DAY = 86_400
+CLOCK_SKEW_SECONDS = 300
+SESSION_GAP_SECONDS = 1_800
+ACTIVITY_WINDOW_DAYS = 30
+TICKET_WINDOW_DAYS = 90
+LABEL_WINDOW_DAYS = 90
+
+
+# --- identity -------------------------------------------------------------------------------------------------------
+class MatchRule(NamedTuple):
+    """Two accounts whose normalised `columns` are all present and all equal are one person.
+
+    `limit` is the number of accounts above which a key stops being evidence and is ignored. Rules stand from
+    strongest to weakest; `weight` orders their edges when a component must be cut (higher is stronger).
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    weight: int
+    limit: int
+
+
+MATCH_RULES = (
+    MatchRule("loyalty_and_birth_date", ("loyalty_key", "date_of_birth"), 60, 10),
+    MatchRule("email_first_name_and_birth_date", ("email_key", "first_name_key", "date_of_birth"), 50, 10),
+    MatchRule("phone_first_name_and_birth_date", ("phone_key", "first_name_key", "date_of_birth"), 40, 10),
+    MatchRule("full_name_and_birth_date", ("first_name_key", "last_name_key", "date_of_birth"), 30, 10),
+    MatchRule("address_first_name_and_birth_date", ("street_key", "first_name_key", "date_of_birth"), 20, 10),
+    MatchRule("email_phone_and_full_name", ("email_key", "phone_key", "first_name_key", "last_name_key"), 10, 10),
+)
+STEWARD_RULE = "steward_must_link"
+STEWARD_WEIGHT = 1_000
+MAX_CLUSTER_ACCOUNTS = 50
+MAX_ACCOUNTS_PER_DEVICE = 5
+MAX_LABEL_ROUNDS = 30
+
+# --- consent --------------------------------------------------------------------------------------------------------
+PURPOSES = ("marketing", "personalization", "analytics")
+CHANNELS = ("email", "sms", "push")
+CHANNEL_IDENTIFIER = {"email": "email", "sms": "phone", "push": "record_id"}
+UNSUBSCRIBE_PURPOSE = "marketing"
+
+
+# --- value, churn, segments -----------------------------------------------------------------------------------------
+class Band(NamedTuple):
+    """`score` holds for every value of at least `at_least`; bands stand from the highest `at_least` down."""
+
+    at_least: int
+    score: int
+
+
+RFM_RECENCY_BANDS_DAYS = (Band(366, 1), Band(181, 2), Band(91, 3), Band(31, 4), Band(0, 5))
+RFM_FREQUENCY_BANDS_ORDERS = (Band(10, 5), Band(6, 4), Band(3, 3), Band(2, 2), Band(0, 1))
+RFM_MONETARY_BANDS_CENTS = (Band(100_000, 5), Band(50_000, 4), Band(20_000, 3), Band(5_000, 2), Band(0, 1))
+RFM_SCORE_WITHOUT_ORDER = "111"
+
+CHURN_RECENCY_POINTS_DAYS = (Band(366, 60), Band(181, 45), Band(91, 30), Band(31, 15), Band(0, 0))
+CHURN_POINTS_WITHOUT_ORDER = 30
+CHURN_SESSIONS_POINTS = (Band(3, 0), Band(1, 10), Band(0, 20))
+CHURN_OPEN_TICKET_POINTS = (Band(1, 10), Band(0, 0))
+CHURN_LOW_CSAT_POINTS = 10
+LOW_CSAT_BELOW_X100 = 300
+CHURN_MEDIUM_FROM_SCORE = 40
+CHURN_HIGH_FROM_SCORE = 70
+
+VALUE_TIERS_CENTS = ((75_000, "high"), (25_000, "middle"), (1, "low"), (0, "none"))
+NEW_CUSTOMER_DAYS = 60
+SEGMENTS = ("prospect", "new", "champion", "loyal", "at_risk", "lapsed", "regular")
+SMALLEST_SEGMENT_PROFILES = 10
+
+# --- quality --------------------------------------------------------------------------------------------------------
+MIN_PROFILE_COVERAGE_RATE = 1.0
+MAX_DUPLICATE_PROFILES = 0
+MAX_CRITICAL_NULL_RATE = 0.0
+MAX_CONSENT_LEAKS = 0
+MAX_UNATTRIBUTABLE_CONSENT_ROWS = 0
+MAX_QUARANTINE_RATE = 0.05
+MAX_FRESHNESS_HOURS = {
+    "customers": 72,
+    "orders": 48,
+    "clickstream": 24,
+    "support_tickets": 72,
+    "campaign_events": 168,
+    "consent_events": 72,
+}
