@@ -1,0 +1,294 @@
+"""The command line. Heavy modules are imported inside the verbs, so that `c360 --help` answers at once."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from c360lib import __version__
+from c360lib.errors import C360Error
+
+ENGINES = ("pandas", "polars", "duckdb", "spark")
+DEFAULT_CUSTOMERS, DEFAULT_SEED, DEFAULT_AS_OF = 1000, 360, "2026-06-30T23:59:59Z"
+
+
+class _Group(click.Group):
+    """Verbs in the order of work, and errors as one sentence."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click passes it
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except C360Error as error:
+            raise _Told(str(error)) from None
+
+
+class _Told(click.ClickException):
+    exit_code = 2
+
+    def show(self, file: Any = None) -> None:  # noqa: ARG002 - click passes it
+        click.echo(f"c360: {self.format_message()}", err=True)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="c360")
+def main() -> None:
+    """A Customer 360 data product, end to end, on a laptop.
+
+    ROOT is the folder that holds data/ and reports/; it is the current folder unless you name one.
+
+    \b
+    First time:      c360 run
+    Your own files:  put them in ROOT/data/raw, then c360 build ROOT
+    """
+
+
+_root = click.argument("root", type=click.Path(file_okay=False, path_type=Path), default=".")
+
+
+def _generating(command: Callable[..., Any]) -> Callable[..., Any]:
+    @click.option("--customers", type=int, default=DEFAULT_CUSTOMERS, show_default=True, help="How many people.")
+    @click.option("--seed", type=int, default=DEFAULT_SEED, show_default=True, help="Another seed, another population.")
+    @click.option(
+        "--faults",
+        default="",
+        metavar="NAMES",
+        help="Named defects to inject, with commas; `list` shows them, `all` takes each that does not stop the run.",
+    )
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        return command(*args, **kwargs)
+
+    return wrapped
+
+
+def _building(command: Callable[..., Any]) -> Callable[..., Any]:
+    @click.option(
+        "--engine", type=click.Choice(ENGINES), default="pandas", show_default=True, help="What runs the layers."
+    )
+    @click.option(
+        "--format",
+        "suffix",
+        type=click.Choice(["csv", "parquet"]),
+        default="csv",
+        show_default=True,
+        help="How tables are stored.",
+    )
+    @click.option("--memory-limit", metavar="SIZE", help="For duckdb: stay within, such as 2GB, and spill to disk.")
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        return command(*args, **kwargs)
+
+    return wrapped
+
+
+@main.command()
+@_root
+@_generating
+@click.option(
+    "--as-of",
+    default=DEFAULT_AS_OF,
+    show_default=True,
+    metavar="TIME",
+    help="Where the data end: the end of a UTC day.",
+)
+def generate(root: Path, customers: int, seed: int, faults: str, as_of: str) -> None:
+    """Make source data below ROOT/data, the same for the same options."""
+    _generate(root, customers, seed, faults, as_of)
+
+
+@main.command()
+@_root
+@_building
+@click.option("--as-of", metavar="DAY", help="The day to build for.  [default: the day of the latest arrival]")
+def build(root: Path, engine: str, suffix: str, memory_limit: str | None, as_of: str | None) -> None:
+    """Build bronze, silver, gold and the report from ROOT/data/raw, and publish them if nothing fails."""
+    _build(root, engine, suffix, memory_limit, as_of)
+
+
+@main.command()
+@_root
+def validate(root: Path) -> None:
+    """Measure what is published; exit 0 on pass or warn, 1 on fail."""
+    sys.exit(_validate(root))
+
+
+@main.command()
+@_root
+@_generating
+@_building
+@click.option(
+    "--as-of",
+    default=DEFAULT_AS_OF,
+    show_default=True,
+    metavar="TIME",
+    help="Where the data end and what is built for.",
+)
+def run(
+    root: Path, customers: int, seed: int, faults: str, as_of: str, engine: str, suffix: str, memory_limit: str | None
+) -> None:
+    """Generate, build and validate, in one go."""
+    _generate(root, customers, seed, faults, as_of)
+    _build(root, engine, suffix, memory_limit, as_of)
+    sys.exit(_validate(root))
+
+
+@main.command()
+@_root
+def verify(root: Path) -> None:
+    """Check every published file against its manifest; exit 1 where one differs."""
+    from c360lib.workspace import Workspace
+
+    workspace = Workspace(root)
+    found = workspace.verify()
+    for line in found:
+        click.echo(line)
+    if found:
+        click.echo(
+            f"{len(found)} of the published files are not as they were written; build again to put them right", err=True
+        )
+        sys.exit(1)
+    manifest = workspace.manifest()
+    click.echo(f"release {manifest['release']}: all {len(manifest['files'])} files are as they were written")
+
+
+@main.command()
+@click.argument("query")
+@_root
+def sql(query: str, root: Path) -> None:
+    """Ask any layer in SQL, by table name: c360 sql "select segment, count(*) from customer_360 group by all".
+
+    Names stand alone, or with their layer: raw.orders, bronze.orders_bronze, silver.orders, gold.customer_360.
+    """
+    from c360lib import ask
+
+    click.echo(ask.answer(root, query))
+
+
+@main.command()
+@click.argument("profile_id")
+@_root
+def explain(profile_id: str, root: Path) -> None:
+    """Show which source rows and rules made each cell of one profile."""
+    from c360lib import explaining
+
+    click.echo(explaining.explain(root, profile_id))
+
+
+@main.command()
+@_root
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def reset(root: Path, yes: bool) -> None:
+    """Remove what c360 made below ROOT, and nothing else."""
+    from c360lib.workspace import Workspace
+
+    if not yes and sys.stdin.isatty():
+        click.confirm(f"Remove the generated data and every release below {root.resolve()}?", abort=True)
+    workspace = Workspace(root)
+    with workspace.locked():
+        removed = workspace.reset()
+    click.echo(f"removed {len(removed)} files and folders" if removed else "nothing to remove")
+
+
+# --- what the verbs do ------------------------------------------------------------------------------------------------
+def _generate(root: Path, customers: int, seed: int, faults: str, as_of: str) -> None:
+    from c360lib import faults as known
+    from c360lib.generate import BLOCK_PEOPLE
+    from c360lib.generate import generate as make
+    from c360lib.workspace import Workspace
+
+    if faults == "list":
+        for fault in known.FAULTS:
+            click.echo(f"{fault.name:45} {fault.source:18} {fault.does}; detected by {fault.detected_by}")
+        sys.exit(0)
+    names = (
+        [fault.name for fault in known.FAULTS if not fault.stops_run]
+        if faults == "all"
+        else faults.split(",")
+        if faults
+        else []
+    )
+    workspace = Workspace(root)
+    blocks = make(customers, seed, as_of)
+    with workspace.locked(), _bar(-(-customers // BLOCK_PEOPLE), "generate") as step:
+        recipe = {"customers": customers, "seed": seed, "as_of": as_of, "faults": list(names)}
+        lines: list[str] = []
+        rows = workspace.write_generated(
+            (step(block) for block in blocks),
+            recipe,
+            lambda raw: lines.extend(known.inject(raw, names, seed) if names else ()),
+        )
+    for line in lines:
+        click.echo(line)
+    click.echo(f"generated {sum(rows.values()):,} rows of {customers:,} people below {workspace.raw}")
+
+
+def _bar(length: int, label: str) -> Any:
+    """A progress bar as a context that gives a function to pass each thing through; silent unless on a terminal."""
+    import contextlib
+
+    @contextlib.contextmanager
+    def shown() -> Any:
+        if not sys.stderr.isatty():
+            yield lambda thing: thing
+            return
+        with click.progressbar(length=length, label=label, file=sys.stderr) as bar:
+
+            def step(thing: Any) -> Any:
+                bar.update(1)
+                return thing
+
+            yield step
+
+    return shown()
+
+
+def _build(root: Path, engine: str, suffix: str, memory_limit: str | None, as_of: str | None) -> None:
+    from c360lib.build import STEPS
+    from c360lib.build import build as make
+    from c360lib.workspace import Workspace
+
+    with _bar(STEPS, f"build on {engine}") as step:
+        result = make(Workspace(root), engine, as_of, suffix, memory_limit, int(time.time()), step)
+    for layer in ("bronze", "silver", "gold"):
+        told = ", ".join(f"{name} {count:,}" for name, count in result.rows[layer].items())
+        click.echo(f"{layer}: {told}")
+    if result.kept is not None:
+        for measure in result.measures:
+            if measure.status == "fail":
+                click.echo(
+                    f"fail: {measure.name} is {measure.value}, expected {measure.threshold}: {measure.meaning}",
+                    err=True,
+                )
+        raise _Failed(
+            f"not published: the release that stood before still does; the failed one is kept in {result.kept}"
+        )
+    click.echo(f"published release {result.release}, as of {result.as_of}")
+
+
+class _Failed(_Told):
+    exit_code = 1
+
+
+def _validate(root: Path) -> int:
+    from c360lib import quality
+    from c360lib.workspace import Workspace
+
+    workspace = Workspace(root)
+    workspace.repair()
+    measures = quality.audit(workspace.current_release(), workspace.manifest(), workspace.truth())
+    width = max(len(m.name) for m in measures)
+    click.echo(f"{'measure':{width}}  {'value':>12}  {'threshold':>18}  status")
+    for m in measures:
+        click.echo(f"{m.name:{width}}  {m.value:>12}  {m.threshold or 'none':>18}  {m.status}")
+    report = workspace.opened_folder("reports") / f"{quality.REPORT}.md"
+    click.echo(f"quality: {quality.status(measures)}; the report is {report}")
+    return 1 if quality.status(measures) == quality.FAIL else 0

@@ -1,0 +1,177 @@
+"""Consent history to consent state at a moment, and to who may be reached how.
+
+Everything is decided per person, purpose and channel (a *slot*), by when the choice was made, never by when it was
+loaded. What cannot be read, is not known or comes from a deleted account blocks.
+"""
+
+from __future__ import annotations
+
+import narwhals as nw
+
+from c360lib.engine import Frame, null_of
+from c360lib.rules import CHANNEL_IDENTIFIER, CHANNELS, PURPOSES, UNSUBSCRIBE_PURPOSE
+
+_TEXT, _INT = nw.String(), nw.Int64()
+_SLOTS = len(PURPOSES) * len(CHANNELS)
+
+
+def choices(consents: Frame, touches: Frame) -> Frame:
+    """Current choices, one row a slot they speak for: (slot, node, order, is_block, ...).
+
+    An `unsubscribed` touch is a withdrawal of marketing on its channel, with the proof campaign_events:event_id.
+    """
+    given = consents.filter(nw.col("disposition") == "current").select(
+        "person",
+        "node",
+        "is_account_deleted",
+        "purpose",
+        "channel",
+        "status",
+        "event_ts",
+        "expires_ts",
+        proof="event_id",
+    )
+    left = touches.filter((nw.col("disposition") == "current") & (nw.col("event_name") == "unsubscribed")).select(
+        "person",
+        "node",
+        "is_account_deleted",
+        purpose=nw.lit(UNSUBSCRIBE_PURPOSE),
+        channel="channel",
+        status=nw.lit("withdrawn"),
+        event_ts="event_ts",
+        expires_ts=null_of(nw.col("event_ts")),
+        proof=nw.concat_str([nw.lit("campaign_events:"), nw.col("event_id")]),
+    )
+    spoken = _by_slot(nw.concat([given, left]))
+    block = nw.when(nw.col("status") == "granted").then(0).otherwise(1).cast(_INT)
+    return spoken.with_columns(is_block=block, order=nw.col("event_ts") * 2 + block)
+
+
+def _by_slot(rows: Frame) -> Frame:
+    """Rows with (purpose, channel) as rows with a `slot`; no purpose means every purpose, no channel every channel."""
+    parts = []
+    for purpose_number, purpose in enumerate(PURPOSES):
+        for channel_number, channel in enumerate(CHANNELS):
+            slot = purpose_number * len(CHANNELS) + channel_number
+            about = (nw.col("purpose").fill_null(purpose) == purpose) & nw.col("channel").fill_null("any").is_in(
+                [channel, "any"]
+            )
+            parts.append(rows.filter(about).with_columns(slot=nw.col("person") * _SLOTS + slot))
+    return nw.concat(parts).drop("purpose", "channel")
+
+
+def latest(consents: Frame, touches: Frame) -> Frame:
+    """The choice that holds for each slot: the last by (event_ts, a block after a grant, event_id)."""
+    last = choices(consents, touches)
+    last = last.with_columns(_last=nw.col("order").max().over("slot")).filter(nw.col("order") == nw.col("_last"))
+    last = last.with_columns(_copies=nw.len().over("slot"))
+    tied = last.filter(nw.col("_copies") > 1).unique("slot", keep="last", order_by=["proof"])
+    return nw.concat([last.filter(nw.col("_copies") == 1), tied]).drop("_last", "_copies")
+
+
+def unreadable(consents: Frame, touches: Frame) -> Frame:
+    """Slots that an unusable row of a known person blocks: (slot, is_unreadable).
+
+    A row refused only because its event_id stands twice with other content does not block the slot of the row that
+    counts for that event_id: the most restrictive one counts there already.
+    """
+    bad = nw.col("disposition") == "quarantined"
+    counted = (
+        consents.filter(nw.col("disposition") == "current")
+        .select("event_id", "record_id", "purpose", "channel")
+        .with_columns(_counts=nw.lit(True))
+    )
+    rows = consents.filter(bad & ~nw.col("person").is_null())
+    rivals = rows.filter(nw.col("rule") == "one_content_per_key").with_columns(
+        channel=nw.col("channel").fill_null("any")
+    )
+    counted = counted.with_columns(channel=nw.col("channel").fill_null("any"))
+    rivals = rivals.join(counted, on=["event_id", "record_id", "purpose", "channel"], how="anti")
+    others = rows.filter(nw.col("rule") != "one_content_per_key")
+    lost = touches.filter(bad & ~nw.col("person").is_null() & (nw.col("event_name") == "unsubscribed"))
+    lost = lost.with_columns(purpose=nw.lit(UNSUBSCRIBE_PURPOSE))
+    columns = ["person", "purpose", "channel"]
+    slots = _by_slot(nw.concat([rivals.select(columns), others.select(columns), lost.select(columns)])).select("slot")
+    return slots.unique("slot").with_columns(is_unreadable=nw.lit(True))
+
+
+def state(latest: Frame, unreadable: Frame, as_of: int) -> Frame:
+    """Slots with a known state: (slot, node, proof, block_reason); a null reason is a grant that holds."""
+    rows = _full(latest, unreadable)
+    ends = ~nw.col("expires_ts").is_null() & (nw.col("expires_ts") <= as_of)
+    reason = (
+        nw.when(nw.col("is_block") == 1)
+        .then(nw.col("status"))
+        .when(nw.col("is_unreadable").fill_null(False))
+        .then(nw.lit("consent_unreadable"))
+        .when(ends)
+        .then(nw.lit("expired"))
+        .when(nw.col("is_account_deleted").fill_null(False))
+        .then(nw.lit("account_deleted"))
+        .otherwise(nw.lit(None, _TEXT))
+    )
+    return rows.select("slot", "node", "proof", block_reason=reason)
+
+
+def _full(latest: Frame, unreadable: Frame) -> Frame:
+    """All slots of either side."""
+    known = latest.join(unreadable, on="slot", how="left")
+    only = unreadable.join(latest.select("slot"), on="slot", how="anti")
+    number, text = null_of(nw.col("slot")), nw.lit(None, _TEXT)
+    only = only.with_columns(
+        node=number,
+        expires_ts=number,
+        is_block=number,
+        status=text,
+        proof=text,
+        is_account_deleted=null_of(nw.col("is_unreadable")),
+    )
+    columns = ["slot", "node", "is_account_deleted", "status", "expires_ts", "proof", "is_block", "is_unreadable"]
+    return nw.concat([known.select(columns), only.select(columns)])
+
+
+def activation(people: Frame, state: Frame, accounts: Frame, as_of: int) -> Frame:
+    """One row a live person, purpose and channel: activation_candidates."""
+    live = people.filter(nw.col("live_record_count") > 0).select("person", "profile_id")
+    known = state.join(accounts.select("node", "record_id", "email", "phone"), on="node", how="left")
+    parts = []
+    for number, (purpose, channel) in enumerate((p, c) for p in PURPOSES for c in CHANNELS):
+        slots = live.with_columns(slot=nw.col("person") * _SLOTS + number).join(known, on="slot", how="left")
+        address = nw.col(CHANNEL_IDENTIFIER[channel])
+        reason = (
+            nw.when(nw.col("block_reason").is_null() & nw.col("proof").is_null())
+            .then(nw.lit("no_consent"))
+            .when(nw.col("block_reason").is_null() & address.is_null())
+            .then(nw.lit("no_identifier"))
+            .otherwise(nw.col("block_reason"))
+        )
+        parts.append(
+            slots.with_columns(block_reason=reason).select(
+                "profile_id",
+                purpose=nw.lit(purpose),
+                channel=nw.lit(channel),
+                eligible=nw.col("block_reason").is_null(),
+                block_reason="block_reason",
+                consent_event_id="proof",
+                evaluated_at=nw.lit(as_of).cast(_INT),
+                identifier=nw.when(nw.col("block_reason").is_null()).then(address),
+            )
+        )
+    return nw.concat(parts)
+
+
+def summary(people: Frame, state: Frame) -> Frame:
+    """One row a live person: (person, consent_<purpose> ...), true only where every channel holds a grant."""
+    granted = state.filter(nw.col("block_reason").is_null() & ~nw.col("proof").is_null())
+    rows = people.filter(nw.col("live_record_count") > 0).select("person")
+    granted = granted.with_columns(person=nw.col("slot") // _SLOTS)
+    for number, purpose in enumerate(PURPOSES):
+        low = nw.col("person") * _SLOTS + number * len(CHANNELS)
+        ours = granted.filter((nw.col("slot") >= low) & (nw.col("slot") < low + len(CHANNELS)))
+        counts = ours.group_by("person").agg(_granted=nw.len())
+        rows = (
+            rows.join(counts, on="person", how="left")
+            .with_columns(**{f"consent_{purpose}": (nw.col("_granted") == len(CHANNELS)).fill_null(False)})
+            .drop("_granted")
+        )
+    return rows

@@ -1,0 +1,280 @@
+"""The seam between the layers and what runs them: pandas, polars, duckdb or spark.
+
+Layers are Narwhals expressions and never import an engine; this module is the only one that does. An engine takes
+Arrow batches in, keeps what is read twice, and gives Arrow batches out.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from c360lib.errors import UsageError
+
+Frame = nw.LazyFrame[Any]
+BATCH_ROWS = 200_000
+
+
+class Engine(ABC):
+    """What a layer runner needs of an engine. Use it in a `with`: leaving frees what it holds."""
+
+    is_eager = False
+
+    @abstractmethod
+    def load(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Frame:
+        """Arrow batches of that schema as a frame; they are read once, now."""
+
+    def settle(self, frame: Frame, read_twice: bool) -> Frame:
+        """The same rows as a layer's result; computed now if it is read more than once."""
+        return self.materialise(frame) if read_twice else frame
+
+    @abstractmethod
+    def materialise(self, frame: Frame) -> Frame:
+        """The same rows, computed once."""
+
+    @abstractmethod
+    def table(self, frame: Frame) -> pa.Table:
+        """All rows of the frame."""
+
+    def batches(self, frame: Frame, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """All rows of the frame in the order of its key (text by code point), a batch at a time."""
+        yield from self.table(frame.sort(*key)).to_batches(max_chunksize=BATCH_ROWS)
+
+    def release(self, frame: Frame) -> None:  # noqa: B027 - most engines free by reference count
+        """Forget a frame that `load` or `materialise` gave; it must not be used again."""
+
+    def close(self) -> None:  # noqa: B027 - most engines hold nothing
+        """Free everything the engine holds."""
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Pandas(Engine):
+    """Whole tables in memory, Arrow-backed columns; every step can be printed."""
+
+    is_eager = True
+
+    def __init__(self) -> None:
+        self._pandas = _import("pandas", "the core")
+
+    def load(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Frame:
+        table = pa.Table.from_batches(batches, schema)
+        return _frame(table.to_pandas(types_mapper=self._pandas.ArrowDtype))
+
+    def settle(self, frame: Frame, read_twice: bool) -> Frame:  # noqa: ARG002 - every result is already computed
+        return self.materialise(frame)
+
+    def materialise(self, frame: Frame) -> Frame:
+        """Columns that came from literals become Arrow-backed too, so that null and type mean the same as elsewhere."""
+        table = frame.collect().to_native()
+        loose = {n: d for n, d in table.dtypes.items() if not isinstance(d, self._pandas.ArrowDtype)}
+        fixed = {n: table[n].astype(self._pandas.ArrowDtype(_arrow_kind(n, d.kind))) for n, d in loose.items()}
+        return nw.from_native(table.assign(**fixed)).lazy() if fixed else frame
+
+    def table(self, frame: Frame) -> pa.Table:
+        return pa.Table.from_pandas(frame.collect().to_native(), preserve_index=False)
+
+    def batches(self, frame: Frame, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        table = self.table(frame).sort_by([(name, "ascending") for name in key])  # pandas sorts text far slower
+        yield from table.to_batches(max_chunksize=BATCH_ROWS)
+
+
+def _arrow_kind(name: str, kind: str) -> pa.DataType:
+    """The Arrow type of a column that pandas made of a literal: whole numbers with gaps come as float there."""
+    if kind == "f" and name == "match_probability":
+        return pa.float64()
+    return {"b": pa.bool_(), "i": pa.int64(), "u": pa.int64(), "f": pa.int64()}.get(kind, pa.string())
+
+
+class Polars(Engine):
+    """Lazy plans on all cores, in memory."""
+
+    def __init__(self) -> None:
+        self._polars = _import("polars", "engines")
+
+    def load(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Frame:
+        return _frame(self._polars.from_arrow(pa.Table.from_batches(batches, schema)).lazy())
+
+    def materialise(self, frame: Frame) -> Frame:
+        return _frame(frame.to_native().collect().lazy())
+
+    def table(self, frame: Frame) -> pa.Table:
+        return frame.to_native().collect().to_arrow()
+
+
+class DuckDB(Engine):
+    """SQL on one machine: stays within `memory_limit` and spills to a temporary folder that `close` removes."""
+
+    def __init__(self, memory_limit: str | None = None) -> None:
+        duckdb = _import("duckdb", "engines")
+        self._error: type[Exception] = duckdb.Error
+        self._spill = tempfile.mkdtemp(prefix="c360-duckdb-")
+        self._connection = duckdb.connect(":memory:", config={"temp_directory": self._spill})
+        self._connection.execute("set preserve_insertion_order = false")
+        if memory_limit is not None:
+            try:
+                self._connection.execute("set memory_limit = ?", [memory_limit])
+            except duckdb.Error as error:
+                raise UsageError(
+                    f"--memory-limit: expected a size such as 2GB, got {memory_limit!r} ({error})"
+                ) from None
+        self._names: dict[int, str] = {}
+        self._made = 0
+
+    def load(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Frame:
+        reader = pa.RecordBatchReader.from_batches(schema, batches)
+        return self._keep(self._connection.from_arrow(reader))
+
+    def materialise(self, frame: Frame) -> Frame:
+        return self._keep(frame.to_native())
+
+    def _keep(self, relation: Any) -> Frame:
+        self._made += 1
+        name = f"kept_{self._made}"
+        relation.create_view("c360_source", replace=True)
+        self._connection.execute(f"create temp table {name} as from c360_source")
+        self._connection.execute("drop view c360_source")
+        frame: Frame = nw.from_native(self._connection.table(name))
+        self._names[id(frame)] = name
+        return frame
+
+    def table(self, frame: Frame) -> pa.Table:
+        return self._reader(frame).read_all()
+
+    def batches(self, frame: Frame, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        yield from self._reader(frame.sort(*key))
+
+    def _reader(self, frame: Frame) -> pa.RecordBatchReader:
+        return frame.to_native().to_arrow_reader(BATCH_ROWS)
+
+    def show(self, layer: str, name: str, path: Path, types: Mapping[str, str]) -> None:
+        """Let SQL see a file as `layer.name`, and as `name` too, in place of a lower layer's.
+
+        Columns of a CSV file that `types` does not name are text.
+        """
+        self._connection.execute(f'create schema if not exists "{layer}"')
+        file = str(path).replace("'", "''")
+        options = """header = true, all_varchar = true, nullstr = '', delim = ',', quote = '"'"""
+        source = f"read_parquet('{file}')" if path.suffix == ".parquet" else f"read_csv('{file}', {options})"
+        casts = ", ".join(f'"{column}"::{kind} as "{column}"' for column, kind in types.items())
+        chosen = f"select * replace ({casts}) from {source}" if casts else f"from {source}"
+        for view in (f'"{layer}"."{name}"', f'"{name}"'):
+            self._connection.execute(f"create or replace view {view} as {chosen}")
+
+    def ask(self, query: str, most_rows: int) -> str:
+        """The result of an SQL query as a text table."""
+        try:
+            relation = self._connection.sql(query)
+            if relation is None:
+                return "done"
+            return str(relation.limit(most_rows))
+        except self._error as error:
+            raise UsageError(f"sql: {str(error).splitlines()[0]}") from None
+
+    def release(self, frame: Frame) -> None:
+        name = self._names.pop(id(frame), None)
+        if name is not None:
+            self._connection.execute(f"drop table {name}")
+
+    def close(self) -> None:
+        self._connection.close()
+        shutil.rmtree(self._spill, ignore_errors=True)
+
+
+class Spark(Engine):
+    """A cluster, or a local one: batches go through Parquet files, as they would through a lake."""
+
+    def __init__(self) -> None:
+        sql = _import("pyspark.sql", "spark")
+        self._files = Path(tempfile.mkdtemp(prefix="c360-spark-"))
+        partitions = os.environ.get("C360_SPARK_PARTITIONS", "4")
+        self._session = (
+            sql.SparkSession.builder.master(os.environ.get("C360_SPARK_MASTER", "local[2]"))
+            .appName("c360")
+            .config("spark.sql.shuffle.partitions", partitions)
+            .config("spark.default.parallelism", partitions)
+            .config("spark.ui.enabled", "false")
+            .config("spark.sql.session.timeZone", "UTC")
+            .config("spark.driver.memory", os.environ.get("C360_SPARK_MEMORY", "4g"))
+            .getOrCreate()
+        )
+        self._session.sparkContext.setLogLevel("ERROR")
+        self._made = 0
+
+    def load(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Frame:
+        self._made += 1
+        path = self._files / f"{self._made}.parquet"
+        with pq.ParquetWriter(path, schema) as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+        return _frame(self._session.read.parquet(str(path)))
+
+    def materialise(self, frame: Frame) -> Frame:
+        return _frame(frame.to_native().localCheckpoint(eager=True))
+
+    def table(self, frame: Frame) -> pa.Table:
+        return frame.to_native().toArrow()
+
+    def close(self) -> None:
+        shutil.rmtree(self._files, ignore_errors=True)
+
+
+ENGINES: dict[str, type[Engine]] = {"pandas": Pandas, "polars": Polars, "duckdb": DuckDB, "spark": Spark}
+
+
+def open_engine(name: str = "pandas", memory_limit: str | None = None) -> Engine:
+    """The engine of that name; UsageError where there is none or its package is not installed.
+
+    `memory_limit`, such as `"2GB"`, is kept by duckdb, which then spills to disk; the others cannot keep one.
+    """
+    if name not in ENGINES:
+        raise UsageError(f"--engine: expected one of {', '.join(ENGINES)}, got {name!r}")
+    if memory_limit is None:
+        return ENGINES[name]()
+    if name != "duckdb":
+        raise UsageError(f"--memory-limit: only the engine duckdb can keep one, got --engine {name}")
+    return DuckDB(memory_limit)
+
+
+def hashes_of(texts: pa.Array) -> npt.NDArray[np.uint64]:
+    """A 64-bit number for each text: SipHash-2-4, the same on every machine."""
+    from pandas.util import hash_array
+
+    return hash_array(np.asarray(texts.to_pylist(), dtype=object), categorize=False)
+
+
+def null_of(value: nw.Expr) -> nw.Expr:
+    """A null of the type of `value`: a literal null has no type on pandas."""
+    return nw.when(value.is_null() & ~value.is_null()).then(value)
+
+
+def _frame(native: Any) -> Frame:
+    """A native frame of any engine as a Narwhals one."""
+    frame: Frame = nw.from_native(native).lazy()
+    return frame
+
+
+def _import(module: str, extra: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        package = module.split(".")[0]
+        raise UsageError(
+            f"engine {package}: the package {package} is not installed; install it with: pip install 'c360[{extra}]'"
+        ) from None

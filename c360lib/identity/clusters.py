@@ -1,0 +1,247 @@
+"""Evidence to persons: connected components, cut where they would break a constraint.
+
+Runs on the driver, on integers: three numbers for each shared key, so a million people need some tens of megabytes.
+Only components that hold a conflict (two dates of birth, a cannot_link, too many accounts) are looked at edge by edge.
+
+Tables, Arrow, as `deterministic` gives them:
+
+- holders: (rule, root, node), who holds which key; `rule` counts from 0 (strongest), (rule, root) names the key
+- linked: (node, record_id, date_of_birth, first_event_ts), every account that any evidence touches
+- pairs: (left, right, is_link), steward decisions
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from c360lib.errors import IntegrityError
+from c360lib.rules import MAX_CLUSTER_ACCOUNTS, MAX_LABEL_ROUNDS
+
+STEWARD = -1
+Ints = npt.NDArray[np.int64]
+
+
+class Edge(NamedTuple):
+    """Evidence that two accounts are one person; sorts by strength, then by the record_ids of the pair."""
+
+    rule: int
+    left_record_id: str
+    right_record_id: str
+    root: int
+    left: int
+    right: int
+
+
+def components(count: int, left: Ints, right: Ints) -> Ints:
+    """The smallest member of each of `count` members' connected component (hook and shortcut).
+
+    >>> components(5, np.array([3, 3]), np.array([1, 4])).tolist()
+    [0, 1, 2, 1, 1]
+    """
+    label = np.arange(count)
+    for _ in range(MAX_LABEL_ROUNDS):
+        low = np.minimum(label[left], label[right])
+        before = label.copy()
+        for end in (left, right):
+            np.minimum.at(label, before[end], low)
+            np.minimum.at(label, end, low)
+        label = label[label]
+        if np.array_equal(label, before):
+            return label
+    raise IntegrityError(
+        f"identity: labels did not settle in {MAX_LABEL_ROUNDS} rounds; a key links far too many accounts"
+    )
+
+
+def refused_edges(holders: pa.Table, linked: pa.Table, pairs: pa.Table) -> pa.Table:
+    """Edges that would break a constraint: (rule, root, left, right, reason), left record_id the smaller."""
+    index = _Index(linked)
+    rule, root, node = (index.numbers(holders, name) for name in ("rule", "root", "node"))
+    must, cannot = index.pairs(pairs, True), index.pairs(pairs, False)
+    label = components(index.count, np.concatenate([node, must[0]]), np.concatenate([root, must[1]]))
+    torn = _torn_components(label, index.dates, cannot)
+    refused: list[tuple[Edge, str]] = []
+    in_torn = torn[label[node]]
+    edges = list(_pairs_within_keys(rule[in_torn], root[in_torn], node[in_torn], index))
+    edges += [_edge(STEWARD, STEWARD, a, b, index) for a, b in zip(*must, strict=True) if torn[label[a]]]
+    refused = list(_refusals(sorted(edges), index.dates, zip(*cannot, strict=True)))
+    rows = [(e.rule, e.root, e.left, e.right) for e, _ in refused]
+    nodes = index.nodes
+    return pa.table(
+        {
+            "rule": pa.array([r[0] for r in rows], pa.int64()),
+            "root": pa.array([int(nodes[r[1]]) if r[1] >= 0 else STEWARD for r in rows], pa.int64()),
+            "left": pa.array([int(nodes[r[2]]) for r in rows], pa.int64()),
+            "right": pa.array([int(nodes[r[3]]) for r in rows], pa.int64()),
+            "reason": pa.array([reason for _, reason in refused], pa.string()),
+        }
+    )
+
+
+class _Index:
+    """Nodes of `linked` as positions 0..count-1, with what the constraints need."""
+
+    def __init__(self, linked: pa.Table) -> None:
+        self.linked = linked.sort_by("node").combine_chunks()
+        self.nodes: Ints = self.linked["node"].to_numpy()
+        self.count = len(self.nodes)
+        self.dates: list[int | None] = self.linked["date_of_birth"].to_pylist()
+
+    def numbers(self, table: pa.Table, name: str) -> Ints:
+        values: Ints = table[name].to_numpy().astype(np.int64)
+        return values if name == "rule" else np.searchsorted(self.nodes, values)
+
+    def pairs(self, pairs: pa.Table, is_link: bool) -> tuple[Ints, Ints]:
+        chosen = pairs.filter(pa.array(np.asarray(pairs["is_link"]) == is_link))
+        return self.numbers(chosen, "left"), self.numbers(chosen, "right")
+
+    def record_id(self, position: int) -> str:
+        value: str = self.linked["record_id"][int(position)].as_py()
+        return value
+
+
+def _torn_components(label: Ints, dates: list[int | None], cannot: tuple[Ints, Ints]) -> npt.NDArray[np.bool_]:
+    """For each label, whether its component holds two dates, a forbidden pair or too many accounts."""
+    count = len(label)
+    none = np.iinfo(np.int64).max
+    known = np.array([none if d is None else d for d in dates], dtype=np.int64)
+    low, high = np.full(count, none), np.full(count, -none)
+    np.minimum.at(low, label, known)
+    np.maximum.at(high, label, np.where(known == none, -none, known))
+    torn = (high > low) | (np.bincount(label, minlength=count) > MAX_CLUSTER_ACCOUNTS)
+    together = label[cannot[0]] == label[cannot[1]]
+    torn[label[cannot[0][together]]] = True
+    return torn
+
+
+def _edge(rule: int, root: int, a: int, b: int, index: _Index) -> Edge:
+    (left_id, left), (right_id, right) = sorted([(index.record_id(a), int(a)), (index.record_id(b), int(b))])
+    return Edge(rule, left_id, right_id, root, left, right)
+
+
+def _pairs_within_keys(rule: Ints, root: Ints, node: Ints, index: _Index) -> Iterator[Edge]:
+    """All pairs of the holders of each key."""
+    groups: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for r, k, n in zip(rule.tolist(), root.tolist(), node.tolist(), strict=True):
+        groups[r, k].append(n)
+    for (r, k), members in groups.items():
+        for a, b in combinations(members, 2):
+            yield _edge(r, k, a, b, index)
+
+
+def _refusals(
+    edges: Iterable[Edge], dates: list[int | None], cannot: Iterable[tuple[int, int]]
+) -> Iterator[tuple[Edge, str]]:
+    """Add edges from strongest to weakest; give back each one that would break a constraint, with its reason."""
+    forbidden: dict[int, set[int]] = defaultdict(set)
+    for a, b in cannot:
+        forbidden[int(a)].add(int(b))
+        forbidden[int(b)].add(int(a))
+    home: dict[int, int] = {}
+    members: dict[int, set[int]] = {}
+    births: dict[int, set[int]] = {}
+    for edge in edges:
+        for node in (edge.left, edge.right):
+            if node not in home:
+                born = dates[node]
+                home[node], members[node], births[node] = node, {node}, set() if born is None else {born}
+        one, other = home[edge.left], home[edge.right]
+        if one == other:
+            continue
+        if len(members[one]) < len(members[other]):
+            one, other = other, one
+        reason = _broken_constraint(edge, members[one], members[other], births[one], births[other], forbidden)
+        if reason:
+            yield edge, reason
+            continue
+        for node in members[other]:
+            home[node] = one
+        members[one] |= members.pop(other)
+        births[one] |= births.pop(other)
+
+
+def _broken_constraint(
+    edge: Edge, one: set[int], other: set[int], births: set[int], more_births: set[int], forbidden: dict[int, set[int]]
+) -> str:
+    """The constraint that joining two clusters would break; empty: none. A steward may join dates and sizes."""
+    if any(forbidden.get(node, set()) & one for node in other):
+        return "cannot_link"
+    if edge.rule == STEWARD:
+        return ""
+    if not (births <= more_births or more_births <= births):
+        return "two_birth_dates"
+    return "cluster_too_large" if len(one) + len(other) > MAX_CLUSTER_ACCOUNTS else ""
+
+
+def clusters(holders: pa.Table, linked: pa.Table, pairs: pa.Table, refused: pa.Table) -> pa.Table:
+    """Accounts that are not alone: (node, person, rule). `person` is the node of the oldest account of the cluster,
+    by (first_event_ts, record_id); `rule` the strongest accepted evidence for the account.
+    """
+    index = _Index(linked)
+    rule, left, right = _accepted(holders, pairs, refused, index)
+    label = components(index.count, left, right)
+    person = _oldest(label, index)
+    best = np.full(index.count, np.iinfo(np.int64).max)
+    for end in (left, right):
+        np.minimum.at(best, end, rule)
+    joined = best < np.iinfo(np.int64).max
+    return pa.table(
+        {
+            "node": index.nodes[joined],
+            "person": index.nodes[person[label[joined]]],
+            "rule": best[joined],
+        }
+    )
+
+
+def _accepted(holders: pa.Table, pairs: pa.Table, refused: pa.Table, index: _Index) -> tuple[Ints, Ints, Ints]:
+    """Edges (rule, left, right) that hold: a star for each whole key, the remaining pairs of each cut one."""
+    rule, root, node = (index.numbers(holders, name) for name in ("rule", "root", "node"))
+    no = {
+        (r, frozenset(p))
+        for r, *p in zip(*(index.numbers(refused, n).tolist() for n in ("rule", "left", "right")), strict=True)
+    }
+    steward = refused["rule"].to_numpy() == STEWARD
+    keys = refused.filter(pa.array(~steward))
+    cut_keys = index.numbers(keys, "rule") * index.count + index.numbers(keys, "root")
+    cut = np.isin(rule * index.count + root, cut_keys)
+    extra = [
+        e
+        for e in _pairs_within_keys(rule[cut], root[cut], node[cut], index)
+        if (e.rule, frozenset((e.left, e.right))) not in no
+    ]
+    must = [
+        (int(a), int(b))
+        for a, b in zip(*index.pairs(pairs, True), strict=True)
+        if (STEWARD, frozenset((int(a), int(b)))) not in no
+    ]
+    star = ~cut & (node != root)
+    ends = np.array(
+        [(e.rule, e.left, e.right) for e in extra] + [(STEWARD, a, b) for a, b in must], dtype=np.int64
+    ).reshape(-1, 3)
+    return (
+        np.concatenate([rule[star], ends[:, 0]]),
+        np.concatenate([node[star], ends[:, 1]]),
+        np.concatenate([root[star], ends[:, 2]]),
+    )
+
+
+def _oldest(label: Ints, index: _Index) -> Ints:
+    """For each label the position of its oldest account; record_ids are looked at only where times are equal."""
+    first: Ints = index.linked["first_event_ts"].to_numpy()
+    earliest = np.full(index.count, np.iinfo(np.int64).max)
+    np.minimum.at(earliest, label, first)
+    candidates = np.flatnonzero(first == earliest[label])
+    oldest = np.full(index.count, -1)
+    oldest[label[candidates]] = candidates
+    tied = np.bincount(label[candidates], minlength=index.count) > 1
+    for position in sorted(candidates[tied[label[candidates]]].tolist(), key=index.record_id, reverse=True):
+        oldest[label[position]] = position
+    return oldest

@@ -1,0 +1,78 @@
+"""What the identity decisions rest on, as tables that a steward or an auditor can read."""
+
+from __future__ import annotations
+
+import narwhals as nw
+
+from c360lib.engine import Frame
+from c360lib.identity.clusters import STEWARD
+from c360lib.rules import MATCH_RULES, RULES_VERSION, STEWARD_RULE, STEWARD_WEIGHT
+from c360lib.schemas import SILVER
+
+_INT, _TEXT, _RATIO = nw.Int64(), nw.String(), nw.Float64()
+CERTAIN = 1.0
+
+
+def _rule_text(values: dict[int, str]) -> nw.Expr:
+    return nw.col("rule").replace_strict(values, default=nw.lit(None, _TEXT), return_dtype=_TEXT)
+
+
+_NAMES = {STEWARD: STEWARD_RULE, **{n: rule.name for n, rule in enumerate(MATCH_RULES)}}
+_EVIDENCE = {STEWARD: "decided by a steward", **{n: " + ".join(rule.columns) for n, rule in enumerate(MATCH_RULES)}}
+_WEIGHTS = {STEWARD: STEWARD_WEIGHT, **{n: rule.weight for n, rule in enumerate(MATCH_RULES)}}
+
+
+def customer_identity(identified: Frame, people: Frame) -> Frame:
+    """One row an account: customer_identity. A deterministic match is taken for certain."""
+    rows = identified.join(people.select("person", "profile_id"), on="person", how="left")
+    linked = ~nw.col("rule").is_null()
+    rows = rows.with_columns(
+        match_rule=_rule_text(_NAMES),
+        source_event_ts=nw.col("event_ts"),
+        match_probability=nw.when(linked).then(nw.lit(CERTAIN)).otherwise(nw.lit(None, _RATIO)),
+    )
+    return rows.select(SILVER["customer_identity"].column_names)
+
+
+def edges(holders: Frame, accounts: Frame, pairs: Frame, refused: Frame) -> Frame:
+    """Every pair within every usable key, and every must_link: identity_edges."""
+    both = holders.join(holders.rename({"node": "other"}), on=["rule", "root"], how="inner").select(
+        "rule", "root", "node", "other"
+    )
+    must = pairs.filter(nw.col("is_link")).select(
+        rule=nw.lit(STEWARD).cast(_INT), root=nw.lit(STEWARD).cast(_INT), node="left", other="right"
+    )
+    named = _with_record_ids(nw.concat([both.filter(nw.col("node") != nw.col("other")), must]), accounts)
+    named = named.filter(nw.col("left_record_id") < nw.col("right_record_id"))
+    no = refused.select("rule", node="left", other="right").with_columns(_refused=nw.lit(True))
+    rows = named.join(no, on=["rule", "node", "other"], how="left")
+    weight = nw.col("rule").replace_strict(_WEIGHTS, default=0, return_dtype=_INT)
+    return rows.select(
+        "left_record_id",
+        "right_record_id",
+        match_rule=_rule_text(_NAMES),
+        rule_version=nw.lit(RULES_VERSION),
+        weight=weight,
+        match_probability=nw.lit(CERTAIN),
+        evidence=_rule_text(_EVIDENCE),
+        outcome=nw.when(nw.col("_refused").is_null()).then(nw.lit("accepted")).otherwise(nw.lit("refused")),
+    )
+
+
+def _with_record_ids(rows: Frame, accounts: Frame) -> Frame:
+    ids = accounts.select("node", "record_id")
+    rows = rows.join(ids.rename({"record_id": "left_record_id"}), on="node", how="inner")
+    return rows.join(ids.rename({"node": "other", "record_id": "right_record_id"}), on="other", how="inner")
+
+
+def review_queue(refused: Frame, accounts: Frame) -> Frame:
+    """Refused edges, for a steward: identity_review_queue."""
+    rows = _with_record_ids(refused.rename({"left": "node", "right": "other"}), accounts)
+    return rows.select(
+        "left_record_id",
+        "right_record_id",
+        match_rule=_rule_text(_NAMES),
+        reason="reason",
+        match_probability=nw.lit(CERTAIN),
+        evidence=_rule_text(_EVIDENCE),
+    )

@@ -1,0 +1,207 @@
+"""LAYERS, the one definition of every table, and what runs it.
+
+A layer is `(moment, tables) -> table`. The batch build, the incremental stream and Spark read the same literal.
+Inputs of the first layers are typed rows of the raw sources, named `<source>_rows`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import narwhals as nw
+
+from c360lib import consent, gold, silver
+from c360lib.engine import Engine, Frame
+from c360lib.identity import clusters, deterministic, evidence
+from c360lib.rules import LABEL_WINDOW_DAYS, SECONDS_PER_DAY
+from c360lib.schemas import GOLD, RAW, SILVER, Table
+
+
+class Moment(NamedTuple):
+    """What a layer may know of time, in seconds since 1970: the moment asked for, and how far the data reach."""
+
+    as_of: int
+    reach: int
+
+
+class Layer(NamedTuple):
+    """A table, the function that makes it and the tables that it takes; `on_driver`: Arrow tables instead of frames."""
+
+    name: str
+    make: Callable[..., Any]
+    inputs: tuple[str, ...]
+    on_driver: bool = False
+
+
+FACTS = tuple(name for name in RAW if name not in ("customers", "erasure_requests"))
+
+
+def _marked(source: str) -> Callable[..., Frame]:
+    table = RAW[source]
+
+    def make(at: Moment, rows: Frame, directory: Frame) -> Frame:
+        known = silver.with_reference(rows, directory, table)
+        return silver.marked(silver.admitted(known, table, at.as_of), table)
+
+    return make
+
+
+def _of(function: Callable[..., Any], **fixed: Any) -> Callable[..., Any]:
+    """A layer that looks at its tables only."""
+    return lambda at, *tables: function(*tables, **fixed)
+
+
+def _at(function: Callable[..., Any], **fixed: Any) -> Callable[..., Any]:
+    """A layer that looks at its tables and at as_of."""
+    return lambda at, *tables: function(*tables, as_of=at.as_of, **fixed)
+
+
+def _each_source(function: Callable[..., Frame]) -> Callable[..., Frame]:
+    """A layer that tells the same of the marked rows of every source."""
+    return lambda at, *tables: nw.concat([function(rows, RAW[name]) for name, rows in zip(RAW, tables, strict=True)])
+
+
+def _current(rows: Frame) -> Frame:
+    return rows.filter(nw.col("disposition") == "current")
+
+
+def _later_orders(at: Moment, rows: Frame, directory: Frame) -> Frame | None:
+    """Orders as they will stand when the label window is over; None while the data do not reach that far."""
+    later = at.as_of + LABEL_WINDOW_DAYS * SECONDS_PER_DAY
+    if at.reach < later:
+        return None
+    return silver.states(_marked("orders")(Moment(later, at.reach), rows, directory), RAW["orders"])
+
+
+def _columns(rows: Frame, table: Table) -> Frame:
+    return rows.select(table.column_names)
+
+
+_MARKED = tuple(f"{source}_marked" for source in RAW)
+
+LAYERS: tuple[Layer, ...] = (
+    # who is who
+    Layer("erased", _at(silver.erased_accounts), ("erasure_requests_rows",)),
+    Layer("customers_marked", _marked("customers"), ("customers_rows", "erased")),
+    Layer("accounts", _of(silver.accounts, table=RAW["customers"]), ("customers_marked",)),
+    Layer("steward_pairs", _at(deterministic.steward_pairs), ("decisions_rows", "accounts")),
+    Layer("blocked_identity_keys", _of(deterministic.blocked_keys), ("accounts",)),
+    Layer("key_holders", _of(deterministic.key_holders), ("accounts", "blocked_identity_keys")),
+    Layer("linked", _of(deterministic.linked_accounts), ("accounts", "key_holders", "steward_pairs")),
+    Layer("refused", _of(clusters.refused_edges), ("key_holders", "linked", "steward_pairs"), on_driver=True),
+    Layer("clusters", _of(clusters.clusters), ("key_holders", "linked", "steward_pairs", "refused"), on_driver=True),
+    Layer("identified", _of(silver.identified), ("accounts", "clusters")),
+    Layer("people", _of(silver.people), ("identified",)),
+    Layer("directory", _of(silver.directory), ("identified", "erased")),
+    # what they did
+    Layer("erasure_requests_marked", _marked("erasure_requests"), ("erasure_requests_rows", "directory")),
+    *(Layer(f"{source}_marked", _marked(source), (f"{source}_rows", "directory")) for source in FACTS),
+    Layer("order_states", _of(silver.states, table=RAW["orders"]), ("orders_marked",)),
+    Layer("blocked_devices", _of(silver.blocked_devices), ("clickstream_marked",)),
+    Layer("visits", _of(silver.visits), ("clickstream_marked", "blocked_devices")),
+    Layer("tickets", _of(silver.assigned_tickets), ("support_tickets_marked", "identified")),
+    Layer("campaign_touches", _of(_current), ("campaign_events_marked",)),
+    Layer("consent_choices", _of(_current), ("consent_events_marked",)),
+    # what they allow
+    Layer("consent_latest", _of(consent.latest), ("consent_events_marked", "campaign_events_marked")),
+    Layer("consent_unreadable", _of(consent.unreadable), ("consent_events_marked", "campaign_events_marked")),
+    Layer("consent_state", _at(consent.state), ("consent_latest", "consent_unreadable")),
+    Layer("consent_summary", _of(consent.summary), ("people", "consent_state")),
+    # what they are worth
+    Layer("value", _at(gold.value), ("order_states",)),
+    Layer("activity", _at(gold.activity), ("visits",)),
+    Layer("support", _at(gold.support), ("tickets",)),
+    Layer("used", _of(gold.freshness), ("order_states", "visits", "tickets", "campaign_touches", "consent_choices")),
+    Layer("profile_base", _of(gold.profile_base), ("identified", "people")),
+    Layer(
+        "customers",
+        _at(gold.customer_360),
+        ("profile_base", "value", "activity", "support", "consent_summary", "used"),
+    ),
+    Layer("later_orders", _later_orders, ("orders_rows", "directory")),
+    # what is published: silver
+    Layer("customer_identity", _of(evidence.customer_identity), ("identified", "people")),
+    Layer("customer_profile_base", _of(_columns, table=SILVER["customer_profile_base"]), ("profile_base",)),
+    Layer("orders", _of(silver.conformed, table=SILVER["orders"]), ("order_states", "people")),
+    Layer("clickstream", _of(silver.clickstream), ("visits", "people")),
+    Layer("support_tickets", _of(silver.conformed, table=SILVER["support_tickets"]), ("tickets", "people")),
+    Layer("campaign_events", _of(silver.conformed, table=SILVER["campaign_events"]), ("campaign_touches", "people")),
+    Layer("consent_events", _of(silver.conformed, table=SILVER["consent_events"]), ("consent_choices", "people")),
+    Layer(
+        "erasure_requests",
+        lambda at, rows: _columns(_current(rows), SILVER["erasure_requests"]),
+        ("erasure_requests_marked",),
+    ),
+    Layer("identity_edges", _of(evidence.edges), ("key_holders", "accounts", "steward_pairs", "refused")),
+    Layer("identity_review_queue", _of(evidence.review_queue), ("refused", "accounts")),
+    Layer("blocked_keys", lambda at, *tables: nw.concat(tables), ("blocked_identity_keys", "blocked_devices")),
+    Layer("field_issues", _each_source(silver.field_issues), _MARKED),
+    Layer("quarantine", _each_source(silver.quarantine), _MARKED),
+    Layer("dispositions", _each_source(silver.dispositions), _MARKED),
+    # what is published: gold
+    Layer("customer_360", _of(_columns, table=GOLD["customer_360"]), ("customers",)),
+    Layer("activation_candidates", _at(consent.activation), ("people", "consent_state", "accounts")),
+    Layer("segment_summary", _of(gold.segment_summary), ("customers",)),
+    Layer("customer_features", _of(gold.features), ("customers",)),
+    Layer("customer_labels", _at(gold.labels), ("customers", "later_orders")),
+)
+
+INPUTS = (*(f"{source}_rows" for source in RAW), "decisions_rows")
+PUBLISHED = (*SILVER, *GOLD, "dispositions")
+
+
+def run_layers(
+    engine: Engine, inputs: Mapping[str, Frame | None], at: Moment, targets: Iterable[str] = PUBLISHED
+) -> Iterator[tuple[str, Frame]]:
+    """Make the target tables, each as soon as it is ready; a frame is freed after its last use.
+
+    `inputs` are frames of INPUTS; it may also give any layer its table, which then is not computed (blocked keys of
+    the full build, for a slice).
+    """
+    wanted = list(targets)
+    plan = _plan(wanted, inputs)
+    uses = Counter(name for layer in plan for name in layer.inputs) + Counter(wanted)
+    frames: dict[str, Frame | None] = dict(inputs)
+    awaited: dict[str, tuple[str, ...]] = {}  # what a frame that is not computed yet still reads
+
+    def done_with(name: str) -> None:
+        uses[name] -= 1
+        if uses[name] <= 0 and name in frames:
+            frame = frames.pop(name)
+            if frame is not None:
+                engine.release(frame)
+            for read in awaited.pop(name, ()):
+                done_with(read)
+
+    for layer in plan:
+        read_twice = uses[layer.name] > 1
+        frames[layer.name] = _made(engine, layer, [frames[name] for name in layer.inputs], at, read_twice)
+        if read_twice or layer.on_driver or engine.is_eager:
+            for name in layer.inputs:
+                done_with(name)
+        else:
+            awaited[layer.name] = layer.inputs
+        if layer.name in wanted:
+            yield layer.name, frames[layer.name]  # type: ignore[misc]
+            done_with(layer.name)
+
+
+def _plan(targets: Iterable[str], given: Mapping[str, Any]) -> list[Layer]:
+    """The layers that the targets need, in order."""
+    needed = set(targets)
+    plan = []
+    for layer in reversed(LAYERS):
+        if layer.name in needed and layer.name not in given:
+            plan.append(layer)
+            needed.update(layer.inputs)
+    return plan[::-1]
+
+
+def _made(engine: Engine, layer: Layer, frames: list[Frame | None], at: Moment, read_twice: bool) -> Frame | None:
+    if layer.on_driver:
+        table = layer.make(at, *(engine.table(frame) for frame in frames if frame is not None))
+        return engine.load(table.schema, table.to_batches())
+    frame: Frame | None = layer.make(at, *frames)
+    return None if frame is None else engine.settle(frame, read_twice)

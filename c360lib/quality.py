@@ -1,0 +1,383 @@
+"""Published files and thresholds to measures, a report and a gate.
+
+Everything is measured on the files as they stand, not on what the build believes it wrote: the audit before a release
+is published and `c360 validate` are the same code.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from c360lib import cells, rules
+from c360lib.identity import metrics
+from c360lib.rules import PURPOSES
+from c360lib.schemas import RAW, SILVER
+from c360lib.workspace import FORMATS, read_table, write_json
+
+PASS, WARN, FAIL, INFO = "pass", "warn", "fail", "info"
+REPORT = "customer360_quality_report"
+CRITICAL = (
+    "profile_id",
+    "as_of",
+    "source_record_count",
+    "segment",
+    "value_tier",
+    "churn_risk",
+    *(f"consent_{purpose}" for purpose in PURPOSES),
+)
+
+
+class Measure(NamedTuple):
+    """One row of the report. `threshold` is empty where there is none, and the status is then info."""
+
+    name: str
+    value: str
+    threshold: str
+    status: str
+    meaning: str
+
+
+def status(measures: Iterable[Measure]) -> str:
+    """The worst status of the measures: fail, warn or pass."""
+    found = {measure.status for measure in measures}
+    return FAIL if FAIL in found else WARN if WARN in found else PASS
+
+
+class Files:
+    """The tables of one release folder, read when asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def read(self, name: str, columns: Sequence[str]) -> pa.Table:
+        """Columns of a published table as text."""
+        layer = "silver" if name in SILVER else "gold"
+        for suffix in FORMATS:
+            path = self.folder / layer / f"{name}.{suffix}"
+            if path.exists():
+                return read_table(path, columns)
+        return pa.table({column: pa.array([], pa.string()) for column in columns})
+
+
+def audit(folder: Path, record: dict[str, Any], truth: pa.Table | None) -> list[Measure]:
+    """Every measure of a release folder; `record` is its manifest, `truth` the true identity where it is at hand."""
+    files = Files(folder)
+    return [
+        *_profile_measures(files),
+        *_consent_measures(files, record),
+        *_source_measures(record, files),
+        *_freshness_measures(record),
+        *_identity_measures(files, truth),
+    ]
+
+
+def _at_most(name: str, value: float, limit: float, meaning: str, otherwise: str = FAIL) -> Measure:
+    return Measure(name, _number(value), f"at most {_number(limit)}", PASS if value <= limit else otherwise, meaning)
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if float(value).is_integer() else f"{value:.6f}"
+
+
+def _rate(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0
+
+
+# --- profiles ---------------------------------------------------------------------------------------------------------
+def _profile_measures(files: Files) -> list[Measure]:
+    gold = files.read("customer_360", CRITICAL)
+    accounts = files.read("customer_identity", ["profile_id", "is_deleted"])
+    live = accounts.filter(pc.equal(accounts["is_deleted"], "false"))
+    covered = pc.sum(pc.is_in(live["profile_id"], gold["profile_id"].unique())).as_py() or 0
+    coverage = _rate(covered, len(live)) if len(live) else 1.0
+    empty = sum(pc.sum(pc.equal(gold[name], "")).as_py() or 0 for name in CRITICAL)
+    return [
+        Measure(
+            "profile_coverage_rate",
+            _number(coverage),
+            f"at least {_number(rules.MIN_PROFILE_COVERAGE_RATE)}",
+            PASS if coverage >= rules.MIN_PROFILE_COVERAGE_RATE else FAIL,
+            "live accounts with a profile in customer_360 / live accounts",
+        ),
+        _at_most(
+            "duplicate_profile_count",
+            len(gold) - pc.count_distinct(gold["profile_id"]).as_py(),
+            rules.MAX_DUPLICATE_PROFILES,
+            "rows of customer_360 minus distinct profile_id",
+        ),
+        _at_most(
+            "critical_null_rate",
+            _rate(empty, len(gold) * len(CRITICAL)),
+            rules.MAX_CRITICAL_NULL_RATE,
+            "empty cells / cells of the columns nobody can do without",
+        ),
+    ]
+
+
+# --- consent ----------------------------------------------------------------------------------------------------------
+def _consent_measures(files: Files, record: dict[str, Any]) -> list[Measure]:
+    leaks = consent_leaks(files, record["as_of"])
+    gold = files.read("customer_360", ["consent_marketing"])
+    consenting = pc.sum(pc.equal(gold["consent_marketing"], "true")).as_py() or 0
+    return [
+        _at_most(
+            "consent_leak_count",
+            len(leaks),
+            rules.MAX_CONSENT_LEAKS,
+            "eligible rows that the consent events do not prove, looked for a second time and another way",
+        ),
+        _at_most(
+            "unattributable_consent_rows",
+            _unattributable(files),
+            rules.MAX_UNATTRIBUTABLE_CONSENT_ROWS,
+            "unusable consent rows whose account cannot be read: nobody knows whom they would block",
+        ),
+        Measure(
+            "marketing_consent_rate",
+            _number(_rate(consenting, len(gold))),
+            "",
+            INFO,
+            "people who granted every marketing channel; never a target: a target would reward nagging",
+        ),
+    ]
+
+
+def consent_leaks(files: Files, as_of: str) -> list[str]:
+    """Eligible rows of activation_candidates that silver's events do not prove, as profile|purpose|channel.
+
+    A second opinion: it looks for a proof and for any later block, instead of picking the latest choice.
+    """
+    eligible = files.read("activation_candidates", ["profile_id", "purpose", "channel", "eligible", "consent_event_id"])
+    eligible = eligible.filter(pc.equal(eligible["eligible"], "true"))
+    events = files.read(
+        "consent_events",
+        ["event_id", "profile_id", "record_id", "purpose", "channel", "status", "expires_ts", "event_ts"],
+    )
+    accounts = files.read("customer_identity", ["record_id", "is_deleted"])
+    deleted = set(accounts.filter(pc.equal(accounts["is_deleted"], "true"))["record_id"].to_pylist())
+    proofs = {row["event_id"]: row for row in events.filter(pc.equal(events["status"], "granted")).to_pylist()}
+    blocks = _latest_blocks(files, events)
+    found = []
+    for row in eligible.to_pylist():
+        proof = proofs.get(row["consent_event_id"])
+        if proof is None or not _proves(proof, row, as_of, deleted, blocks):
+            found.append("|".join((row["profile_id"], row["purpose"], row["channel"])))
+    return found
+
+
+def _latest_blocks(files: Files, events: pa.Table) -> dict[tuple[str, str, str], str]:
+    """The latest block of each (profile, purpose, channel), channel `any` for all of them."""
+    latest: dict[tuple[str, str, str], str] = {}
+    blocks = events.filter(pc.not_equal(events["status"], "granted")).to_pylist()
+    touches = files.read("campaign_events", ["profile_id", "channel", "event_name", "event_ts"])
+    left = touches.filter(pc.equal(touches["event_name"], "unsubscribed")).to_pylist()
+    blocks += [{**row, "purpose": rules.UNSUBSCRIBE_PURPOSE} for row in left]
+    for row in blocks:
+        key = (row["profile_id"], row["purpose"], row["channel"] or "any")
+        latest[key] = max(latest.get(key, ""), row["event_ts"])
+    return latest
+
+
+def _proves(
+    proof: dict[str, str], row: dict[str, str], as_of: str, deleted: set[str], blocks: dict[tuple[str, str, str], str]
+) -> bool:
+    """Whether a grant covers the row, is neither over nor a deleted account's, and no block came at or after it."""
+    covers = (
+        proof["profile_id"] == row["profile_id"]
+        and proof["purpose"] == row["purpose"]
+        and (proof["channel"] in (row["channel"], "any", ""))
+    )
+    holds = not proof["expires_ts"] or proof["expires_ts"] > as_of
+    later = max(blocks.get((row["profile_id"], row["purpose"], channel), "") for channel in (row["channel"], "any"))
+    return covers and holds and proof["record_id"] not in deleted and later < proof["event_ts"]
+
+
+def _unattributable(files: Files) -> int:
+    """Quarantined consent rows that do not say whose they are."""
+    rows = files.read("quarantine", ["source", "rule", "detail", "row"])
+    consents = rows.filter(pc.equal(rows["source"], "consent_events"))
+    lost = pc.is_in(consents["rule"], pa.array(["readable_line", "known_source_system"]))
+    nobody = pc.and_(pc.equal(consents["rule"], "account_exists"), pc.starts_with(consents["detail"], "customer_id is"))
+    return pc.sum(pc.or_(lost, nobody)).as_py() or 0
+
+
+# --- sources ----------------------------------------------------------------------------------------------------------
+def _source_measures(record: dict[str, Any], files: Files) -> list[Measure]:
+    found = []
+    issues = Counter(files.read("field_issues", ["source"])["source"].to_pylist())
+    for name in RAW:
+        found += _one_source(name, record["sources"][name])
+        if issues[name]:
+            found.append(
+                Measure(
+                    f"{name}_field_issues",
+                    str(issues[name]),
+                    "",
+                    INFO,
+                    "cells that could not be read: null above, listed in field_issues, their rows kept",
+                )
+            )
+    found.append(
+        _at_most(
+            "unusable_steward_decisions",
+            record["unusable_decisions"],
+            0,
+            "rows of decisions.csv that cannot be read; they decide nothing",
+            WARN,
+        )
+    )
+    return found
+
+
+def _one_source(name: str, source: dict[str, Any]) -> list[Measure]:
+    counts = source["dispositions"]
+    told = ", ".join(f"{kind} {counts[kind]}" for kind in sorted(counts)) or "no rows"
+    lost = source["rows"] - sum(counts.values())
+    quarantined = _rate(counts.get("quarantined", 0), source["rows"])
+    found = [
+        Measure(
+            f"{name}_rows_unaccounted",
+            str(lost),
+            "exactly 0",
+            PASS if lost == 0 else FAIL,
+            f"{source['rows']} rows in = {told}",
+        ),
+        Measure(
+            f"{name}_quarantine_rate",
+            _number(quarantined),
+            f"at most {_number(rules.MAX_QUARANTINE_RATE)}",
+            FAIL if source["rows"] and quarantined == 1 else PASS if quarantined <= rules.MAX_QUARANTINE_RATE else WARN,
+            "quarantined rows / rows; fails only if no row at all is usable",
+        ),
+    ]
+    if not source["present"]:
+        found.append(
+            Measure(
+                f"{name}_missing_source",
+                "1",
+                "exactly 0",
+                WARN,
+                f"{name}.csv is not there or has no bytes; taken as an empty table",
+            )
+        )
+    elif source["rows"] == 0:
+        found.append(Measure(f"{name}_empty_source", "1", "exactly 0", WARN, f"{name}.csv has a header but no rows"))
+    if source["extra_columns"]:
+        found.append(
+            Measure(
+                f"{name}_extra_columns",
+                ", ".join(source["extra_columns"]),
+                "none",
+                WARN,
+                "columns outside the contract: kept in bronze, ignored above",
+            )
+        )
+    if source["absent_columns"]:
+        found.append(
+            Measure(
+                f"{name}_absent_columns",
+                ", ".join(source["absent_columns"]),
+                "none",
+                WARN,
+                "optional columns that the file does not have; taken as empty",
+            )
+        )
+    return found
+
+
+def _freshness_measures(record: dict[str, Any]) -> list[Measure]:
+    as_of = cells.moment(record["as_of"]) or 0
+    found = []
+    for name, hours in rules.MAX_FRESHNESS_HOURS.items():
+        latest = record["sources"][name]["latest_ingest_ts"]
+        if latest is None:
+            continue
+        age = max(0, as_of - (cells.moment(latest) or 0)) // 3600
+        found.append(
+            _at_most(
+                f"{name}_freshness_hours",
+                age,
+                hours,
+                f"hours from the latest arrival, {latest}, to as_of; late data warn",
+                WARN,
+            )
+        )
+    return found
+
+
+# --- identity ---------------------------------------------------------------------------------------------------------
+def _identity_measures(files: Files, truth: pa.Table | None) -> list[Measure]:
+    accounts = files.read("customer_identity", ["record_id", "profile_id"])
+    queue = files.read("identity_review_queue", ["match_rule", "reason"])
+    blocked = files.read("blocked_keys", ["kind"])
+    overruled = sum(1 for row in queue.to_pylist() if row["match_rule"] == rules.STEWARD_RULE)
+    found = [
+        Measure(
+            "accounts_per_profile_x100",
+            _number(100 * len(accounts) // max(1, len(accounts["profile_id"].unique()))),
+            "",
+            INFO,
+            "source accounts for each 100 people",
+        ),
+        Measure("edges_for_review", str(len(queue)), "", INFO, "links refused by a constraint, waiting for a steward"),
+        _at_most(
+            "steward_links_overruled",
+            overruled,
+            0,
+            "must_link decisions that a cannot_link contradicts; cannot_link holds",
+            WARN,
+        ),
+        Measure(
+            "blocked_keys",
+            str(len(blocked)),
+            "",
+            INFO,
+            "keys and devices held by more accounts than their limit; ignored as evidence",
+        ),
+    ]
+    if truth is not None:
+        found += metrics.measures(accounts, truth)
+    return found
+
+
+# --- the report -------------------------------------------------------------------------------------------------------
+def write_report(folder: Path, record: dict[str, Any], measures: Sequence[Measure]) -> None:
+    """Write the report as Markdown and JSON."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{REPORT}.md").write_text(markdown(record, measures), encoding="utf-8", newline="\n")
+    write_json(
+        folder / f"{REPORT}.json",
+        {
+            "release": record["release"],
+            "as_of": record["as_of"],
+            "status": status(measures),
+            "measures": [measure._asdict() for measure in measures],
+        },
+    )
+
+
+def markdown(record: dict[str, Any], measures: Sequence[Measure]) -> str:
+    """The report as people read it."""
+    lines = [
+        "# Customer 360 quality report",
+        "",
+        f"Release `{record['release']}`, as of {record['as_of']}. Status: **{status(measures)}**.",
+        "",
+        "A measure that fails keeps the release from being published; one that warns does not. "
+        "`info` has no threshold: it is there to be read.",
+        "",
+        "| measure | value | threshold | status | meaning |",
+        "| --- | --- | --- | --- | --- |",
+        *(f"| {m.name} | {m.value} | {m.threshold or 'none'} | {m.status} | {m.meaning} |" for m in measures),
+        "",
+        "Why marketing_consent_rate has no threshold: consent belongs to the person. A rate that a team must reach "
+        "turns into pressure on the people who are asked, so it is reported and never aimed at.",
+        "",
+    ]
+    return "\n".join(lines)

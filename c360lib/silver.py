@@ -1,0 +1,343 @@
+"""Typed rows to conformed tables: every row gets exactly one disposition, and what is current moves on.
+
+Inside the layers an account is an integer `node` (a row number that is unique to it) and a person is an integer
+`person` (the node of its oldest account): sorting and grouping integers is many times cheaper than text. The text ids
+come back when a table is written.
+"""
+
+from __future__ import annotations
+
+import narwhals as nw
+
+from c360lib.engine import Frame, null_of
+from c360lib.rules import MAX_ACCOUNTS_PER_DEVICE, SESSION_GAP_SECONDS
+from c360lib.schemas import RAW, SILVER, Table
+
+DISPOSITIONS = ("current", "superseded", "duplicate", "quarantined", "not_yet", "erased")
+_SEPARATOR = "\x1f"
+_TEXT = nw.String()
+
+
+# --- dispositions -----------------------------------------------------------------------------------------------------
+def erased_accounts(requests: Frame, as_of: int) -> Frame:
+    """Accounts that a request names, one row (record_id, is_erased, request_row): a request counts once it has arrived.
+
+    A request whose own times cannot be read counts too: to erase late is worse than to erase.
+    """
+    arrived = nw.col("ingest_ts").is_null() | (nw.col("ingest_ts") <= as_of)
+    named = requests.filter(arrived & ~nw.col("record_id").is_null()).select("record_id", request_row="_row_number")
+    return named.unique("record_id", keep="first", order_by=["request_row"]).with_columns(is_erased=nw.lit(True))
+
+
+def with_reference(rows: Frame, directory: Frame, table: Table) -> Frame:
+    """Rows with what `directory` knows of the account they name: (node, person, is_erased ...), null where unknown.
+
+    A delete may leave the account out; it is then the account of the entity's last state.
+    """
+    if table.is_cdc and table.name != "customers":
+        rows = _with_account_of_last_state(rows, table)
+    return rows.join(directory, on="record_id", how="left")
+
+
+def _with_account_of_last_state(rows: Frame, table: Table) -> Frame:
+    entity = list(table.entity)
+    lacking = nw.col("record_id").is_null() & (nw.col("op") == "d")
+    deletes = rows.filter(lacking.fill_null(False))
+    states = rows.filter(~nw.col("record_id").is_null()).join(
+        deletes.select(entity).unique(entity), on=entity, how="semi"
+    )
+    last = states.unique(entity, keep="last", order_by=["lsn", "_row_number"]).select(*entity, "record_id")
+    deletes = deletes.drop("record_id").join(last, on=entity, how="left")
+    columns = rows.collect_schema().names()
+    return nw.concat([rows.filter(~lacking.fill_null(False)), deletes.select(columns)])
+
+
+def admitted(rows: Frame, table: Table, as_of: int) -> Frame:
+    """Rows with `disposition`, `rule` and `detail` as far as one row alone decides; null where it stays usable."""
+    late = nw.col("ingest_ts") > as_of
+    ahead = nw.col("event_ts") > as_of
+    if table.name == "consent_events":
+        ahead = ahead & (nw.col("status") == "granted")  # a block counts as soon as it has arrived
+    if table.name == "erasure_requests":
+        ahead = nw.lit(False)
+    erased = nw.col("is_erased").fill_null(False) if table.name != "erasure_requests" else nw.lit(False)
+    disposition = (
+        nw.when(late.fill_null(False))
+        .then(nw.lit("not_yet"))
+        .when(erased)
+        .then(nw.lit("erased"))
+        .when(~nw.col("_fault").is_null())
+        .then(nw.lit("quarantined"))
+        .when(ahead.fill_null(False))
+        .then(nw.lit("not_yet"))
+        .otherwise(nw.lit(None, _TEXT))
+    )
+    return rows.with_columns(disposition=disposition, rule=nw.col("_fault"), detail=nw.col("_detail")).drop(
+        "_fault", "_detail"
+    )
+
+
+def marked(rows: Frame, table: Table) -> Frame:
+    """Admitted rows with every disposition decided: duplicates and conflicts, missing accounts, superseded states."""
+    usable = nw.col("disposition").is_null()
+    key = list(table.key)
+    open_rows = rows.filter(usable).with_columns(_copies=nw.len().over(*key))
+    single = open_rows.filter(nw.col("_copies") == 1)
+    repeated = _judged_repeats(open_rows.filter(nw.col("_copies") > 1), table)
+    rows = nw.concat([single.drop("_copies"), repeated.drop("_copies"), rows.filter(~usable)])
+    if "record_id" in rows.collect_schema().names() and table.name not in ("customers", "erasure_requests"):
+        rows = _marked_orphans(rows, table)
+    return _marked_states(rows, table)
+
+
+def _judged_repeats(rows: Frame, table: Table) -> Frame:
+    """Rows that share a key: equal content is a duplicate (the earliest arrival stays), other content a conflict."""
+    key = list(table.key)
+    names = [n for n in rows.collect_schema().names() if n in (*table.column_names, "record_id") and n != "ingest_ts"]
+    content = nw.concat_str([nw.col(n).cast(_TEXT).fill_null("") for n in names], separator=_SEPARATOR)
+    rows = rows.with_columns(_content=content)
+    rows = rows.with_columns(
+        _least=nw.col("_content").min().over(*key),
+        _most=nw.col("_content").max().over(*key),
+        _first=nw.col("ingest_ts").min().over(*key),
+    )
+    rows = rows.with_columns(_candidate=nw.when(nw.col("ingest_ts") == nw.col("_first")).then(nw.col("_row_number")))
+    rows = rows.with_columns(_kept=nw.col("_candidate").min().over(*key))
+    conflict = nw.col("_least") != nw.col("_most")
+    if table.name == "consent_events":
+        rows = _with_most_restrictive(rows)
+        counted = nw.when(conflict).then(nw.col("_strictest")).otherwise(nw.col("_kept"))
+        stays = nw.col("_row_number") == counted
+    else:
+        stays = ~conflict & (nw.col("_row_number") == nw.col("_kept"))
+    rows = rows.with_columns(
+        disposition=nw.when(stays)
+        .then(nw.lit(None, _TEXT))
+        .when(conflict)
+        .then(nw.lit("quarantined"))
+        .otherwise(nw.lit("duplicate")),
+        rule=nw.when(conflict & ~stays).then(nw.lit("one_content_per_key")).otherwise(nw.lit(None, _TEXT)),
+        detail=nw.when(conflict & ~stays)
+        .then(nw.lit(f"{', '.join(key)} stands with another content"))
+        .otherwise(nw.lit(None, _TEXT)),
+    )
+    return rows.drop(
+        [
+            n
+            for n in ("_content", "_least", "_most", "_first", "_candidate", "_kept", "_strictest")
+            if n in rows.collect_schema().names()
+        ]
+    )
+
+
+def _with_most_restrictive(rows: Frame) -> Frame:
+    """Add `_strictest`: the row that counts where one consent event came with several contents.
+
+    A block beats a grant; of blocks the latest, of grants the one that ends (then: happened) first.
+    """
+    never = 1 << 40
+    block = nw.col("status") != "granted"
+    rows = rows.with_columns(
+        _ends=nw.when(block).then(-nw.col("event_ts")).otherwise(nw.col("expires_ts").fill_null(never) + never)
+    )
+    rank = ["_ends", "event_ts", "_content", "ingest_ts", "_row_number"]
+    strictest = rows.unique("event_id", keep="first", order_by=rank).select("event_id", _strictest="_row_number")
+    return rows.drop("_ends").join(strictest, on="event_id", how="left")
+
+
+def _marked_orphans(rows: Frame, table: Table) -> Frame:
+    """Rows that name an account that does not exist are quarantined until it arrives."""
+    orphan = nw.col("disposition").is_null() & nw.col("person").is_null()
+    if not table.column("customer_id").needed:
+        orphan = orphan & ~nw.col("record_id").is_null()
+    return rows.with_columns(
+        disposition=nw.when(orphan).then(nw.lit("quarantined")).otherwise(nw.col("disposition")),
+        rule=nw.when(orphan).then(nw.lit("account_exists")).otherwise(nw.col("rule")),
+        detail=nw.when(orphan)
+        .then(nw.concat_str([nw.lit("no account "), nw.col("record_id").fill_null("is named")]))
+        .otherwise(nw.col("detail")),
+    )
+
+
+def _marked_states(rows: Frame, table: Table) -> Frame:
+    """What is still open is current; of a changing entity only its last state is."""
+    usable = nw.col("disposition").is_null()
+    if not table.is_cdc:
+        return rows.with_columns(disposition=nw.col("disposition").fill_null("current"))
+    rows = rows.with_columns(_open_lsn=nw.when(usable).then(nw.col("lsn")))
+    rows = rows.with_columns(_last_lsn=nw.col("_open_lsn").max().over(*table.entity))
+    state = nw.when(nw.col("lsn") == nw.col("_last_lsn")).then(nw.lit("current")).otherwise(nw.lit("superseded"))
+    return rows.with_columns(disposition=nw.when(usable).then(state).otherwise(nw.col("disposition"))).drop("_open_lsn")
+
+
+def states(rows: Frame, table: Table) -> Frame:
+    """One row an entity: its last state, with `is_deleted`; a deleted entity keeps the values it had last."""
+    entity = list(table.entity)
+    current = rows.filter(nw.col("disposition") == "current")
+    alive = current.filter(nw.col("op") != "d").with_columns(is_deleted=nw.lit(False))
+    deletes = current.filter(nw.col("op") == "d")
+    before = rows.filter((nw.col("disposition") == "superseded") & (nw.col("op") != "d"))
+    before = before.join(deletes.select(entity), on=entity, how="semi").unique(entity, keep="last", order_by=["lsn"])
+    times = deletes.select(*entity, _event="event_ts", _ingest="ingest_ts")
+    gone = before.join(times, on=entity, how="inner").with_columns(
+        event_ts=nw.col("_event"), ingest_ts=nw.col("_ingest")
+    )
+    never = deletes.join(before.select(entity), on=entity, how="anti")
+    columns = rows.collect_schema().names()
+    gone = nw.concat([gone.select(columns), never.select(columns)]).with_columns(is_deleted=nw.lit(True))
+    return nw.concat([alive, gone])
+
+
+# --- accounts and people ----------------------------------------------------------------------------------------------
+def accounts(rows: Frame, table: Table) -> Frame:
+    """One row an account that is not erased: `node`, current values, match keys, first_event_ts, latest ingest_ts."""
+    used = rows.filter(nw.col("disposition").is_in(["current", "superseded"]))
+    used = used.with_columns(
+        first_event_ts=nw.col("event_ts").min().over("record_id"),
+        last_ingest_ts=nw.col("ingest_ts").max().over("record_id"),
+    )
+    return (
+        states(used, table)
+        .rename({"_row_number": "node"})
+        .drop("disposition", "rule", "detail", "_issues", "_last_lsn")
+    )
+
+
+def directory(identified: Frame, erased: Frame) -> Frame:
+    """What a row may learn from the account it names: (record_id, node, person, is_account_deleted, is_erased)."""
+    living = identified.select("record_id", "node", "person", is_account_deleted="is_deleted")
+    living = living.with_columns(is_erased=nw.lit(False))
+    number = null_of(nw.col("request_row"))
+    gone = erased.with_columns(node=number, person=number, is_account_deleted=null_of(nw.col("is_erased")))
+    return nw.concat([living, gone.select(living.collect_schema().names())])
+
+
+def identified(accounts: Frame, clusters: Frame) -> Frame:
+    """Accounts with the `person` they belong to and the `rule` that put them there; alone: themselves and null."""
+    joined = accounts.join(clusters, on="node", how="left")
+    return joined.with_columns(person=nw.coalesce(nw.col("person"), nw.col("node")))
+
+
+def people(identified: Frame) -> Frame:
+    """One row a person: (person, profile_id, counts, first and last times); the id is that of the oldest account."""
+    live = identified.with_columns(_live=nw.when(nw.col("is_deleted")).then(nw.lit(0)).otherwise(nw.lit(1)))
+    counts = live.group_by("person").agg(
+        source_record_count=nw.len(),
+        live_record_count=nw.col("_live").sum(),
+        first_seen_ts=nw.col("first_event_ts").min(),
+        last_updated_ts=nw.col("event_ts").max(),
+        accounts_ingest_ts=nw.col("last_ingest_ts").max(),
+    )
+    ids = identified.filter(nw.col("node") == nw.col("person")).select(
+        "person", profile_id=nw.concat_str([nw.lit("P-"), nw.col("record_id")])
+    )
+    whole = [nw.col(n).cast(nw.Int64()) for n in ("source_record_count", "live_record_count")]
+    return counts.with_columns(whole).join(ids, on="person", how="inner")
+
+
+# --- behaviour --------------------------------------------------------------------------------------------------------
+def blocked_devices(rows: Frame) -> Frame:
+    """Devices that more accounts use than a device may: (kind, key, account_count, account_limit)."""
+    used = rows.filter(
+        (nw.col("disposition") == "current") & ~nw.col("record_id").is_null() & ~nw.col("anonymous_id").is_null()
+    )
+    pairs = used.select("anonymous_id", "record_id").unique(["anonymous_id", "record_id"])
+    counts = pairs.group_by("anonymous_id").agg(account_count=nw.len())
+    return counts.filter(nw.col("account_count") > MAX_ACCOUNTS_PER_DEVICE).select(
+        kind=nw.lit("device"),
+        key=nw.col("anonymous_id"),
+        account_count=nw.col("account_count").cast(nw.Int64()),
+        account_limit=nw.lit(MAX_ACCOUNTS_PER_DEVICE).cast(nw.Int64()),
+    )
+
+
+def visits(rows: Frame, blocked_devices: Frame) -> Frame:
+    """Current events with `visit` (the row number of the visit's first event) and the `person` they are given to.
+
+    A visit is a run of one visitor's events with gaps of at most 30 minutes. An event without an account takes the
+    next identified event's person in its visit, else the previous one's; on a blocked device it stays unassigned.
+    """
+    account = nw.concat_str([nw.lit("\x1f"), nw.col("record_id")])
+    visitor = nw.coalesce(nw.col("anonymous_id"), account, nw.concat_str([nw.lit("\x1f\x1f"), nw.col("event_id")]))
+    events = rows.filter(nw.col("disposition") == "current").with_columns(_visitor=visitor)
+    events = _with_tie_rank(events, ["_visitor", "event_ts"], "event_id")
+    order = ["event_ts", "_tie"]
+    events = events.with_columns(_gap=nw.col("event_ts") - nw.col("event_ts").shift(1).over("_visitor", order_by=order))
+    begins = nw.col("_gap").is_null() | (nw.col("_gap") > SESSION_GAP_SECONDS)
+    events = events.with_columns(_first=nw.when(begins).then(nw.col("_row_number")))
+    events = events.with_columns(visit=nw.col("_first").fill_null(strategy="forward").over("_visitor", order_by=order))
+    events = events.with_columns(
+        _next=nw.col("person").fill_null(strategy="backward").over("visit", order_by=order),
+        _last=nw.col("person").fill_null(strategy="forward").over("visit", order_by=order),
+    )
+    shared = blocked_devices.select(anonymous_id="key").with_columns(_is_shared=nw.lit(True))
+    events = events.join(shared, on="anonymous_id", how="left")
+    stitched = nw.when(nw.col("_is_shared").is_null()).then(nw.coalesce(nw.col("_next"), nw.col("_last")))
+    return events.with_columns(person=nw.coalesce(nw.col("person"), stitched)).drop(
+        "_visitor", "_tie", "_gap", "_first", "_next", "_last", "_is_shared"
+    )
+
+
+def _with_tie_rank(rows: Frame, within: list[str], text: str) -> Frame:
+    """Add `_tie`: the rank of `text` among rows that are equal in `within`. Only those few rows are sorted as text."""
+    rows = rows.with_columns(_copies=nw.len().over(*within))
+    alone = rows.filter(nw.col("_copies") == 1).with_columns(_tie=nw.lit(0).cast(nw.Int64()))
+    tied = rows.filter(nw.col("_copies") > 1).with_columns(_one=nw.lit(1).cast(nw.Int64()))
+    tied = tied.with_columns(_tie=nw.col("_one").cum_sum().over(*within, order_by=[text])).drop("_one")
+    return nw.concat([alone, tied.with_columns(nw.col("_tie").cast(nw.Int64()))]).drop("_copies")
+
+
+def assigned_tickets(rows: Frame, identified: Frame) -> Frame:
+    """Last states of tickets with their `person`: the account named, else the only person who holds the e-mail."""
+    tickets = states(rows, RAW["support_tickets"])
+    holders = identified.filter(~nw.col("is_deleted") & ~nw.col("email_key").is_null())
+    holders = holders.group_by("email_key").agg(_least=nw.col("person").min(), _most=nw.col("person").max())
+    single = holders.filter(nw.col("_least") == nw.col("_most")).select("email_key", _holder="_least")
+    tickets = tickets.join(single, on="email_key", how="left")
+    named = nw.when(nw.col("record_id").is_null()).then(nw.col("_holder")).otherwise(nw.col("person"))
+    return tickets.with_columns(person=named).drop("_holder")
+
+
+# --- what is written --------------------------------------------------------------------------------------------------
+def conformed(rows: Frame, people: Frame, table: Table) -> Frame:
+    """Rows with `person` as the silver table: the text profile_id in its place, the table's columns in order."""
+    ids = people.select("person", "profile_id")
+    return rows.join(ids, on="person", how="left").select(table.column_names)
+
+
+def clickstream(visits: Frame, people: Frame) -> Frame:
+    """Events with their session_id, the event_id of the visit's first event."""
+    first = visits.filter(nw.col("_row_number") == nw.col("visit")).select("visit", session_id="event_id")
+    return conformed(visits.join(first, on="visit", how="left"), people, SILVER["clickstream"])
+
+
+def quarantine(rows: Frame, table: Table) -> Frame:
+    """Quarantined rows of one source: (source, row_number, rule, detail)."""
+    bad = rows.filter(nw.col("disposition") == "quarantined")
+    return bad.select(source=nw.lit(table.name), row_number="_row_number", rule="rule", detail="detail")
+
+
+def field_issues(rows: Frame, table: Table) -> Frame:
+    """Unreadable cells of kept rows of one source: (source, row_number, column, rule)."""
+    kept = rows.filter(nw.col("disposition").is_in(["current", "superseded"]) & ~nw.col("_issues").is_null())
+    parts = []
+    for column in table.columns:
+        if (not column.rule and column.kind != "text") or column.allowed or column.pattern:
+            held = kept.filter(nw.col("_issues").str.contains(f"|{column.name}|", literal=True))
+            parts.append(
+                held.select(
+                    source=nw.lit(table.name),
+                    row_number="_row_number",
+                    column=nw.lit(column.name),
+                    rule=nw.lit(f"valid_{column.name}"),
+                )
+            )
+    return nw.concat(parts)
+
+
+def dispositions(rows: Frame, table: Table) -> Frame:
+    """Rows of one source by what became of them: (source, disposition, row_count)."""
+    counts = rows.group_by("disposition").agg(row_count=nw.len())
+    return counts.select(
+        source=nw.lit(table.name), disposition="disposition", row_count=nw.col("row_count").cast(nw.Int64())
+    )

@@ -1,0 +1,460 @@
+"""The folder that holds `data/` and `reports/`: the only reader and writer of layer files.
+
+A release is immutable and lives in `data/releases/<id>`. `data/CURRENT` names the one that holds, and replacing that
+file is the only commit: whatever moment a run is killed at, the old release stands or the new one. What people open
+(`data/bronze`, `data/silver`, `data/gold`, `reports`) are links into it, put right by every verb.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import stat
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
+
+from c360lib import bronze
+from c360lib.errors import BusyError, ContractError, IntegrityError, UsageError
+from c360lib.schemas import RAW, STEWARD, TRUTH, Table
+
+LAYER_FOLDERS = ("bronze", "silver", "gold", "reports")
+KEPT_RELEASES = 3
+FORMATS = ("csv", "parquet")
+_T = TypeVar("_T")
+
+
+class Workspace:
+    """One ROOT. Paths, reading, staging, publishing; it holds no tables and no state but its path."""
+
+    def __init__(self, root: str | os.PathLike[str] = ".") -> None:
+        self.root = Path(root)
+        self.data = self.root / "data"
+        self.raw = self.data / "raw"
+        self.releases = self.data / "releases"
+        self.staging = self.data / ".staging"
+        self.generating = self.data / ".generating"
+        self.failed = self.data / "failed"
+        self.current_file = self.data / "CURRENT"
+        self.generated_file = self.data / ".generated.json"
+        self.truth_file = self.data / "truth" / f"{TRUTH.name}.csv"
+        self.steward_file = self.data / "steward" / f"{STEWARD.name}.csv"
+
+    # --- one at a time ------------------------------------------------------------------------------------------------
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the workspace; BusyError where another run does. The operating system frees it if we die."""
+        self.data.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.data / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise BusyError(
+                f"{self.root}: another c360 run holds this folder; wait until it ends, then try again"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    # --- raw ----------------------------------------------------------------------------------------------------------
+    def raw_file(self, source: str) -> Path:
+        """Where the raw file of a source stands or would stand."""
+        return self.raw / f"{source}.csv"
+
+    def write_generated(
+        self,
+        blocks: Iterable[dict[str, pa.Table]],
+        recipe: dict[str, Any],
+        spoil: Callable[[Path], None] = lambda raw: None,
+    ) -> dict[str, int]:
+        """Write generated blocks as data/raw and data/truth; gives rows per source. Never over files of the user's.
+
+        `spoil` may change the raw files in a folder before they are put in place.
+        """
+        files = {**{name: self.raw_file(name) for name in RAW}, TRUTH.name: self.truth_file}
+        self._refuse_foreign(files.values())
+        remove_tree(self.generating)
+        self.generating.mkdir(parents=True)
+        drafts = {name: self.generating / path.name for name, path in files.items()}
+        schemas = {
+            name: pa.schema([(c, pa.string()) for c in t.column_names])
+            for name, t in {**RAW, TRUTH.name: TRUTH}.items()
+        }
+        rows = dict.fromkeys(files, 0)
+        with contextlib.ExitStack() as stack:
+            writers = {name: stack.enter_context(CsvWriter(drafts[name], schemas[name])) for name in files}
+            for block in blocks:
+                for name, table in block.items():
+                    writers[name].write_table(table)
+                    rows[name] += len(table)
+        spoil(self.generating)
+        written = {path.relative_to(self.root).as_posix(): file_sha256(drafts[name]) for name, path in files.items()}
+        write_json(self.generated_file, {**recipe, "files": written})
+        for name, path in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            drafts[name].replace(path)
+        remove_tree(self.generating)
+        return rows
+
+    def _refuse_foreign(self, paths: Iterable[Path]) -> None:
+        """A file that stands there is replaced only if it is as an earlier `generate` wrote it, or was edited since."""
+        ours = read_json(self.generated_file).get("files", {}) if self.generated_file.exists() else {}
+        foreign = [path for path in paths if path.exists() and path.relative_to(self.root).as_posix() not in ours]
+        if foreign:
+            raise UsageError(
+                f"{foreign[0]}: this file was not generated by c360 and is left alone; "
+                "to build from it use `c360 build`, to generate choose another folder"
+            )
+
+    def truth(self) -> pa.Table | None:
+        """The truth table where it is at hand, all columns text."""
+        return read_csv(self.truth_file) if self.truth_file.exists() else None
+
+    # --- releases -----------------------------------------------------------------------------------------------------
+    def current(self) -> str | None:
+        """The id of the published release; None where there is none."""
+        return str(read_json(self.current_file)["release"]) if self.current_file.exists() else None
+
+    def current_release(self) -> Path:
+        """The folder of the published release; UsageError where nothing is published."""
+        release = self.current()
+        if release is None:
+            raise UsageError(f"{self.root}: nothing is published here yet; run `c360 run` or `c360 build` first")
+        return self.releases / release
+
+    def manifest(self) -> dict[str, Any]:
+        """The manifest of the published release."""
+        return read_json(self.current_release() / "manifest.json")
+
+    def begin(self) -> Path:
+        """An empty staging folder with one folder a layer."""
+        remove_tree(self.staging)
+        for folder in LAYER_FOLDERS:
+            (self.staging / folder).mkdir(parents=True)
+        return self.staging
+
+    def keep_failed(self, release: str) -> Path:
+        """Set a staged release that must not be published aside; gives its path."""
+        target = self.failed / release
+        remove_tree(target)
+        self.failed.mkdir(exist_ok=True)
+        self.staging.replace(target)
+        return target
+
+    def publish(self, release: str) -> None:
+        """Make the staged release the published one; the last KEPT_RELEASES are kept."""
+        target = self.releases / release
+        self.releases.mkdir(exist_ok=True)
+        if target.exists():
+            self._replace_or_keep(target)
+        else:
+            _seal(self.staging)
+            self.staging.replace(target)
+        before = read_json(self.current_file)["kept"] if self.current_file.exists() else []
+        kept = [release, *(name for name in before if name != release)][:KEPT_RELEASES]
+        write_json(self.current_file, {"release": release, "kept": kept})
+        self.repair()
+
+    def _replace_or_keep(self, target: Path) -> None:
+        """The same inputs must give the same files; a stored release that is damaged is replaced."""
+        new, old = read_json(self.staging / "manifest.json")["files"], dict[str, Any]()
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            old = read_json(target / "manifest.json")["files"] if not damaged_files(target) else {}
+        if new == old:
+            remove_tree(self.staging)
+            return
+        if old:
+            raise IntegrityError(
+                f"{target}: the same inputs and rules gave another answer than before; "
+                "compare it with data/.staging and report it, or start afresh with `c360 reset`"
+            )
+        remove_tree(target)
+        _seal(self.staging)
+        self.staging.replace(target)
+
+    def repair(self) -> None:
+        """Finish what a killed run left: links as the published release has them, and nothing older than is kept."""
+        if not self.current_file.exists():
+            return
+        record = read_json(self.current_file)
+        for path in self.releases.iterdir() if self.releases.exists() else ():
+            if path.name not in record["kept"]:
+                remove_tree(path)
+        release = self.releases / record["release"]
+        for folder in LAYER_FOLDERS:
+            self._link_folder(release / folder, self.opened_folder(folder))
+
+    def opened_folder(self, folder: str) -> Path:
+        """The folder of a layer that people open."""
+        return self.root / "reports" if folder == "reports" else self.data / folder
+
+    def _link_folder(self, source: Path, target: Path) -> None:
+        target.mkdir(parents=True, exist_ok=True)
+        names = set()
+        for path in sorted(source.iterdir()):
+            names.add(path.name)
+            _link(path, target / path.name)
+        for path in target.iterdir():  # the same table in the other format is an older release's
+            if path.name not in names and any(path.with_suffix(f".{f}").name in names for f in FORMATS):
+                _unlink(path)
+
+    def verify(self) -> list[str]:
+        """What differs between the published files and their manifest, in words; empty: nothing."""
+        self.repair()
+        release = self.current_release()
+        found = damaged_files(release)
+        for folder in LAYER_FOLDERS:
+            for path in sorted((release / folder).iterdir()):
+                opened = self.opened_folder(folder) / path.name
+                if not opened.exists() or not (opened.samefile(path) or file_sha256(opened) == file_sha256(path)):
+                    found.append(f"{opened}: differs from the release")
+        return found
+
+    def reset(self) -> list[Path]:
+        """Remove what c360 made here and nothing else; gives what was removed."""
+        removed: list[Path] = []
+        if self.current_file.exists():
+            release = self.current_release()
+            for folder in LAYER_FOLDERS:
+                names = [path.name for path in (release / folder).iterdir()] if (release / folder).exists() else []
+                removed += [self.opened_folder(folder) / name for name in names]
+        if self.generated_file.exists():
+            recorded = read_json(self.generated_file)["files"]
+            removed += [
+                self.root / name
+                for name, digest in recorded.items()
+                if (self.root / name).exists() and file_sha256(self.root / name) == digest
+            ]
+        removed += [self.generated_file, self.current_file]
+        removed = [path for path in removed if path.exists()]
+        for path in removed:
+            _unlink(path)
+        for tree in (self.releases, self.staging, self.generating, self.failed):
+            if tree.exists():
+                remove_tree(tree)
+                removed.append(tree)
+        for emptied in (self.raw, self.truth_file.parent, *(self.opened_folder(f) for f in LAYER_FOLDERS)):
+            with contextlib.suppress(OSError):
+                emptied.rmdir()
+        return removed
+
+    def table_file(self, layer: str, name: str, folder: Path | None = None) -> Path:
+        """The file of a published table (or of one in a given release folder); UsageError where there is none."""
+        base = (folder or self.current_release()) / layer
+        for suffix in FORMATS:
+            if (base / f"{name}.{suffix}").exists():
+                return base / f"{name}.{suffix}"
+        raise UsageError(f"no table {name} in {layer} of {base.parent.name}")
+
+
+# --- raw rows ---------------------------------------------------------------------------------------------------------
+def open_raw(path: Path, table: Table) -> tuple[bronze.Header, Iterator[bytes]]:
+    """The header of a raw file and its blocks of whole lines; ContractError where it has no rows to give."""
+    stream = path.open("rb")
+    line = stream.readline()
+    if not line.strip():
+        stream.close()
+        raise ContractError(f"{path}: the file is empty; expected a header line with {', '.join(table.column_names)}")
+    header = bronze.read_header(line, table, str(path))
+
+    def blocks() -> Iterator[bytes]:
+        with stream:
+            yield from bronze.blocks(stream)
+
+    return header, blocks()
+
+
+def in_order(work: Callable[[bytes], _T], blocks: Iterable[bytes], threads: int | None = None) -> Iterator[_T]:
+    """`work` on each block, on all cores, results in order and only a few of them at a time."""
+    count = threads or os.cpu_count() or 1
+    pending: deque[Future[_T]] = deque()
+    with ThreadPoolExecutor(count) as pool:
+        for block in blocks:
+            pending.append(pool.submit(work, block))
+            if len(pending) > count:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+class CsvWriter:
+    """The only writer of CSV: commas, LF, quotes only around cells that need them, an empty cell for null."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._stream: BinaryIO = path.open("wb")
+        self._stream.write((",".join(schema.names) + "\n").encode())
+
+    def write_table(self, table: pa.Table) -> None:
+        """Append the rows of a table."""
+        for batch in table.to_batches():
+            self.write_batch(batch)
+
+    def write_batch(self, batch: pa.RecordBatch) -> None:
+        """Append the rows of a batch."""
+        ends = pa.scalar("\n", pa.string())
+        cells = [_quoted(pc.fill_null(column.cast(pa.string()), "")) for column in batch.columns]
+        lines = pc.binary_join_element_wise(pc.binary_join_element_wise(*cells, ","), ends, "")
+        if len(lines):
+            self._stream.write(_bytes_of(lines))
+
+    def __enter__(self) -> CsvWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
+
+
+_SPECIAL = tuple(b',"\r\n')
+
+
+def _quoted(cells: pa.Array) -> pa.Array:
+    """Cells with quotes around those that hold a comma, a quote or a line end."""
+    data = np.frombuffer(_bytes_of(cells), np.uint8)
+    if not np.isin(data, _SPECIAL).any():
+        return cells
+    needed = pc.match_substring_regex(cells, '[,"\r\n]')
+    doubled = pc.replace_substring(cells, '"', '""')
+    return pc.if_else(needed, pc.binary_join_element_wise('"', doubled, '"', ""), cells)
+
+
+def _bytes_of(cells: pa.Array) -> memoryview:
+    """The text of all cells, end to end."""
+    offsets = np.frombuffer(cells.buffers()[1], np.int32, len(cells) + 1, cells.offset * 4)
+    data = cells.buffers()[2]
+    return memoryview(b"" if data is None else data)[int(offsets[0]) : int(offsets[-1])]
+
+
+def read_csv(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """A file of ours, every column text and never null."""
+    with path.open("rb") as stream:
+        names = stream.readline().decode().rstrip("\r\n").split(",")
+    return pacsv.read_csv(
+        path,
+        parse_options=pacsv.ParseOptions(newlines_in_values=True),
+        convert_options=pacsv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()),
+            strings_can_be_null=False,
+            quoted_strings_can_be_null=False,
+            include_columns=list(columns) if columns else [],
+        ),
+    )
+
+
+def table_writer(path: Path, schema: pa.Schema) -> CsvWriter | pq.ParquetWriter:
+    """A writer of the format that the file's suffix names; use it in a `with`."""
+    return CsvWriter(path, schema) if path.suffix == ".csv" else pq.ParquetWriter(path, schema)
+
+
+def write_table(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
+    """Write batches as the file's suffix says; gives the row count."""
+    rows = 0
+    with table_writer(path, schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+            rows += len(batch)
+    return rows
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """A published table as it stands at rest, every column text."""
+    if path.suffix == ".csv":
+        return read_csv(path, columns)
+    table = pq.read_table(path, columns=list(columns) if columns else None)
+    return table.cast(pa.schema([(name, pa.string()) for name in table.column_names]))
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def damaged_files(release: Path) -> list[str]:
+    """Files of a release that are missing, changed or not listed in its manifest, in words."""
+    manifest = read_json(release / "manifest.json")["files"]
+    found = []
+    for name, entry in manifest.items():
+        path = release / name
+        if not path.exists():
+            found.append(f"{path}: missing")
+        elif file_sha256(path) != entry["sha256"]:
+            found.append(f"{path}: its content is not what the manifest promises")
+    present = {p.relative_to(release).as_posix() for p in release.rglob("*") if p.is_file()} - {"manifest.json"}
+    return found + [f"{release / name}: not in the manifest" for name in sorted(present - set(manifest))]
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file of ours."""
+    try:
+        value: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        return value
+    except (OSError, ValueError) as error:
+        raise IntegrityError(f"{path}: cannot be read as JSON ({error}); run `c360 reset`, then build again") from None
+
+
+def write_json(path: Path, value: dict[str, Any]) -> None:
+    """Write a JSON object so that a kill leaves the old file or the new."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.part")
+    with draft.open("w", encoding="utf-8", newline="\n") as stream:
+        json.dump(value, stream, indent=2, ensure_ascii=False, sort_keys=True)
+        stream.write("\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.replace(path)
+
+
+def _seal(release: Path) -> None:
+    """Make the files of a release read-only, so that an editor on a link cannot change it unnoticed."""
+    for path in release.rglob("*"):
+        if path.is_file():
+            path.chmod(stat.S_IREAD | stat.S_IRGRP | stat.S_IROTH)
+
+
+def _link(source: Path, target: Path) -> None:
+    """Let `target` be `source`: a hard link, or a copy where the file system has none."""
+    if target.exists():
+        if source.samefile(target):
+            return
+        here, there = source.stat(), target.stat()
+        if (here.st_size, here.st_mtime_ns) == (there.st_size, there.st_mtime_ns):
+            return
+    draft = target.with_name(f".{target.name}.part")
+    _unlink(draft)
+    try:
+        os.link(source, draft)
+    except OSError:
+        shutil.copy2(source, draft)
+    if target.exists():
+        target.chmod(stat.S_IWRITE | stat.S_IREAD) if os.name == "nt" else None
+    draft.replace(target)
+
+
+def _unlink(path: Path) -> None:
+    if path.exists():
+        if os.name == "nt":
+            path.chmod(stat.S_IWRITE | stat.S_IREAD)
+        path.unlink()
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder of ours with its read-only files; nothing where there is none."""
+    if path.exists():
+        for file in path.rglob("*"):
+            if file.is_file() and os.name == "nt":
+                file.chmod(stat.S_IWRITE | stat.S_IREAD)
+        shutil.rmtree(path)
