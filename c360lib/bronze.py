@@ -84,10 +84,11 @@ def blocks(stream: BinaryIO, size: int = BLOCK_BYTES) -> Iterator[bytes]:
 
 def _last_record_end(block: bytes) -> int:
     """Just after the last line end that an even number of quotes precedes; 0 where there is none."""
+    if b'"' not in block:
+        return block.rfind(b"\n") + 1
     data = np.frombuffer(block, np.uint8)
-    ends = np.flatnonzero(data == _NEWLINE)
-    quotes = np.flatnonzero(data == _QUOTE)
-    outside = ends[np.searchsorted(quotes, ends) % 2 == 0] if len(quotes) else ends
+    ends, quotes = np.flatnonzero(data == _NEWLINE), np.flatnonzero(data == _QUOTE)
+    outside = ends[np.searchsorted(quotes, ends) % 2 == 0]
     return int(outside[-1]) + 1 if len(outside) else 0
 
 

@@ -6,13 +6,18 @@ loaded. What cannot be read, is not known or comes from a deleted account blocks
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import narwhals as nw
 
 from c360lib.engine import Frame, null_of
 from c360lib.rules import CHANNEL_IDENTIFIER, CHANNELS, PURPOSES, UNSUBSCRIBE_PURPOSE
+from c360lib.schemas import GOLD
 
 _TEXT, _INT = nw.String(), nw.Int64()
 _SLOTS = len(PURPOSES) * len(CHANNELS)
+_EVERY = -1
 
 
 def choices(consents: Frame, touches: Frame) -> Frame:
@@ -20,44 +25,33 @@ def choices(consents: Frame, touches: Frame) -> Frame:
 
     An `unsubscribed` touch is a withdrawal of marketing on its channel, with the proof campaign_events:event_id.
     """
-    given = consents.filter(nw.col("disposition") == "current").select(
-        "person",
-        "node",
-        "is_account_deleted",
-        "purpose",
-        "channel",
-        "status",
-        "event_ts",
-        "expires_ts",
-        proof="event_id",
-    )
-    left = touches.filter((nw.col("disposition") == "current") & (nw.col("event_name") == "unsubscribed")).select(
-        "person",
-        "node",
-        "is_account_deleted",
-        purpose=nw.lit(UNSUBSCRIBE_PURPOSE),
-        channel="channel",
-        status=nw.lit("withdrawn"),
-        event_ts="event_ts",
-        expires_ts=null_of(nw.col("event_ts")),
-        proof=nw.concat_str([nw.lit("campaign_events:"), nw.col("event_id")]),
-    )
-    spoken = _by_slot(nw.concat([given, left]))
+    columns = ["person", "node", "is_account_deleted", "purpose", "channel", "status", "event_ts", "expires_ts"]
+    given = consents.filter(nw.col("disposition") == "current").select(*columns, proof="event_id")
+    left = touches.filter((nw.col("disposition") == "current") & (nw.col("event_name") == "unsubscribed"))
+    left = left.with_columns(
+        purpose=nw.lit(UNSUBSCRIBE_PURPOSE), status=nw.lit("withdrawn"), expires_ts=null_of(nw.col("event_ts"))
+    ).select(*columns, proof=nw.concat_str([nw.lit("campaign_events:"), nw.col("event_id")]))
     block = nw.when(nw.col("status") == "granted").then(0).otherwise(1).cast(_INT)
+    spoken = _by_slot(nw.concat([given, left]))
     return spoken.with_columns(is_block=block, order=nw.col("event_ts") * 2 + block)
 
 
 def _by_slot(rows: Frame) -> Frame:
     """Rows with (purpose, channel) as rows with a `slot`; no purpose means every purpose, no channel every channel."""
-    parts = []
-    for purpose_number, purpose in enumerate(PURPOSES):
-        for channel_number, channel in enumerate(CHANNELS):
-            slot = purpose_number * len(CHANNELS) + channel_number
-            about = (nw.col("purpose").fill_null(purpose) == purpose) & nw.col("channel").fill_null("any").is_in(
-                [channel, "any"]
-            )
-            parts.append(rows.filter(about).with_columns(slot=nw.col("person") * _SLOTS + slot))
-    return nw.concat(parts).drop("purpose", "channel")
+    rows = rows.with_columns(_purpose=_number("purpose", PURPOSES), _channel=_number("channel", CHANNELS))
+    rows = rows.drop("purpose", "channel")
+    for name, count in (("_purpose", len(PURPOSES)), ("_channel", len(CHANNELS))):
+        every = rows.filter(nw.col(name) == _EVERY)
+        copies = [every.with_columns(nw.lit(number).cast(_INT).alias(name)) for number in range(count)]
+        rows = nw.concat([rows.filter(nw.col(name) != _EVERY), *copies])
+    slot = nw.col("person") * _SLOTS + nw.col("_purpose") * len(CHANNELS) + nw.col("_channel")
+    return rows.with_columns(slot=slot).drop("_purpose", "_channel")
+
+
+def _number(column: str, names: Sequence[str]) -> nw.Expr:
+    """The place of a name among `names`; anything else means every one of them."""
+    places = {name: place for place, name in enumerate(names)}
+    return nw.col(column).replace_strict(places, default=_EVERY, return_dtype=_INT).fill_null(_EVERY)
 
 
 def latest(consents: Frame, touches: Frame) -> Frame:
@@ -133,31 +127,37 @@ def _full(latest: Frame, unreadable: Frame) -> Frame:
 def activation(people: Frame, state: Frame, accounts: Frame, as_of: int) -> Frame:
     """One row a live person, purpose and channel: activation_candidates."""
     live = people.filter(nw.col("live_record_count") > 0).select("person", "profile_id")
+    slots = [
+        live.select(
+            "profile_id", slot=nw.col("person") * _SLOTS + number, purpose=nw.lit(purpose), channel=nw.lit(channel)
+        )
+        for number, (purpose, channel) in enumerate((p, c) for p in PURPOSES for c in CHANNELS)
+    ]
     known = state.join(accounts.select("node", "record_id", "email", "phone"), on="node", how="left")
-    parts = []
-    for number, (purpose, channel) in enumerate((p, c) for p in PURPOSES for c in CHANNELS):
-        slots = live.with_columns(slot=nw.col("person") * _SLOTS + number).join(known, on="slot", how="left")
-        address = nw.col(CHANNEL_IDENTIFIER[channel])
-        reason = (
-            nw.when(nw.col("block_reason").is_null() & nw.col("proof").is_null())
-            .then(nw.lit("no_consent"))
-            .when(nw.col("block_reason").is_null() & address.is_null())
-            .then(nw.lit("no_identifier"))
-            .otherwise(nw.col("block_reason"))
-        )
-        parts.append(
-            slots.with_columns(block_reason=reason).select(
-                "profile_id",
-                purpose=nw.lit(purpose),
-                channel=nw.lit(channel),
-                eligible=nw.col("block_reason").is_null(),
-                block_reason="block_reason",
-                consent_event_id="proof",
-                evaluated_at=nw.lit(as_of).cast(_INT),
-                identifier=nw.when(nw.col("block_reason").is_null()).then(address),
-            )
-        )
-    return nw.concat(parts)
+    rows = nw.concat(slots).join(known, on="slot", how="left")
+    address: Any = nw
+    for channel, column in CHANNEL_IDENTIFIER.items():
+        address = address.when(nw.col("channel") == channel).then(nw.col(column))
+    rows = rows.with_columns(address=address)
+    granted = nw.col("block_reason").is_null()
+    reason = (
+        nw.when(granted & nw.col("proof").is_null())
+        .then(nw.lit("no_consent"))
+        .when(granted & nw.col("address").is_null())
+        .then(nw.lit("no_identifier"))
+        .otherwise(nw.col("block_reason"))
+    )
+    rows = rows.with_columns(block_reason=reason)
+    return rows.select(
+        "profile_id",
+        "purpose",
+        "channel",
+        "block_reason",
+        eligible=granted,
+        consent_event_id="proof",
+        evaluated_at=nw.lit(as_of).cast(_INT),
+        identifier=nw.when(granted).then(nw.col("address")),
+    ).select(GOLD["activation_candidates"].column_names)
 
 
 def summary(people: Frame, state: Frame) -> Frame:

@@ -7,9 +7,10 @@ whose cell could not be read, between bars, else null).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,6 +19,7 @@ from c360lib.identity import normalise
 from c360lib.rules import CLOCK_SKEW_SECONDS
 from c360lib.schemas import Column, Table
 
+Mask = npt.NDArray[np.bool_]
 REFERENCE = ("source_system", "customer_id")
 MATCH_KEYS = {"customers": normalise.KEYS, "support_tickets": ("email_key",)}
 ON_DELETE = ("event_ts", "ingest_ts", "op", "lsn")
@@ -52,11 +54,11 @@ def _kept(table: Table, keep: Sequence[str] | None) -> list[Column]:
 def typed_rows(rows: pa.Table, table: Table, keep: Sequence[str] | None = None) -> pa.RecordBatch:
     """Rows of text (with `_row_number` and `_raw_base64`) as typed rows of a raw table; see the module."""
     rows = rows.combine_chunks()
-    text = {c.name: _text(rows, c.name) for c in table.columns if keep is None or c.name in keep}
+    text = {c.name: cells.trimmed(_cells(rows, c.name)) for c in table.columns if keep is None or c.name in keep}
     typed = {name: cells.typed(array, table.column(name)) for name, array in text.items()}
     fault, detail = _faults(rows, table, text, typed)
     columns = {
-        "_row_number": _text(rows, "_row_number"),
+        "_row_number": _cells(rows, "_row_number"),
         "_fault": fault,
         "_detail": detail,
         "_issues": _issues(table, text, typed, fault),
@@ -72,73 +74,77 @@ def typed_rows(rows: pa.Table, table: Table, keep: Sequence[str] | None = None) 
     return pa.record_batch([columns[name] for name in schema.names], schema=schema)
 
 
-def _text(rows: pa.Table, name: str) -> pa.Array:
-    """A column of text as one array; a column that the file does not have is empty."""
+def _cells(rows: pa.Table, name: str) -> pa.Array:
+    """A column as one array; a column that the file does not have is empty."""
     if name not in rows.column_names:
         return pa.repeat(pa.scalar("", pa.string()), len(rows))
     column = rows.column(name)
     return column.chunk(0) if column.num_chunks == 1 else pa.array([], column.type)
 
 
-def _is_absent(text: pa.Array) -> pa.Array:
-    return pc.is_null(cells.trimmed(text))
+def _unreadable(text: pa.Array, typed: pa.Array) -> Mask | None:
+    """True where a cell holds something that its column cannot be; None where no cell does."""
+    if typed.null_count == text.null_count:
+        return None
+    return np.asarray(pc.and_(pc.is_null(typed), pc.is_valid(text)))
 
 
-def _unreadable(text: pa.Array, typed: pa.Array) -> np.ndarray:
-    """True where a cell holds something that its column cannot be."""
-    if typed.null_count == 0:
-        return np.zeros(len(typed), bool)
-    return np.asarray(pc.and_(pc.is_null(typed), pc.invert(_is_absent(text))))
-
-
-def _null(array: pa.Array) -> np.ndarray:
-    return np.asarray(pc.is_null(array))
+def _null(array: pa.Array) -> Mask | None:
+    """True where a cell is null; None where no cell is."""
+    return np.asarray(pc.is_null(array)) if array.null_count else None
 
 
 def _faults(
     rows: pa.Table, table: Table, text: dict[str, pa.Array], typed: dict[str, pa.Array]
 ) -> tuple[pa.Array, pa.Array]:
     """The first rule that each row breaks and what was found; null for a usable row."""
-    fault = np.full(len(rows), None, dtype=object)
-    detail = np.full(len(rows), None, dtype=object)
-
-    def mark(bad: np.ndarray, rule: str, column: str) -> None:
-        for at in np.flatnonzero(bad):
-            if fault[at] is None:
-                found = text[column][int(at)].as_py() if column in text else ""
-                fault[at], detail[at] = rule, f"{column} is {found[:80]!r}" if column in text else column
-
-    mark(np.asarray(pc.not_equal(_text(rows, "_raw_base64"), "")), "readable_line", "the line does not parse or decode")
-    deleted = (
-        np.asarray(pc.fill_null(pc.equal(typed["op"], "d"), False)) if "op" in typed else np.zeros(len(rows), bool)
+    found: dict[int, tuple[str, str]] = {}
+    for bad, rule, column in _broken_rules(rows, table, text, typed):
+        for at in np.flatnonzero(bad).tolist():
+            if at not in found:
+                found[at] = rule, _said(text[column][at].as_py(), column) if column in text else "its bytes are in row"
+    return _sparse({at: rule for at, (rule, _) in found.items()}, len(rows)), _sparse(
+        {at: detail for at, (_, detail) in found.items()}, len(rows)
     )
+
+
+def _said(cell: str | None, column: str) -> str:
+    return f"{column} is {'empty' if cell is None else repr(cell[:80])}"
+
+
+def _sparse(found: dict[int, str], length: int) -> pa.Array:
+    """A column of text that is null but for a few cells."""
+    if not found:
+        return pa.nulls(length, pa.string())
+    return pa.array([found.get(at) for at in range(length)], pa.string())
+
+
+def _broken_rules(
+    rows: pa.Table, table: Table, text: dict[str, pa.Array], typed: dict[str, pa.Array]
+) -> Iterator[tuple[Mask, str, str]]:
+    """Each rule that rows break: which rows, its name, the column to blame."""
+    yield np.asarray(pc.not_equal(_cells(rows, "_raw_base64"), "")), "readable_line", "_raw_base64"
     for column in table.columns:
         if column.rule and column.name in typed:
             bad = _null(typed[column.name]) if column.needed else _unreadable(text[column.name], typed[column.name])
-            if column.name not in (*ON_DELETE, *table.key):
-                bad &= ~deleted
-            mark(bad, column.rule, column.name)
+            if bad is not None and "op" in typed and column.name not in (*ON_DELETE, *table.key):
+                bad = bad & ~np.asarray(pc.fill_null(pc.equal(typed["op"], "d"), False))
+            if bad is not None:
+                yield bad, column.rule, column.name
     if REFERENCE[1] in typed and not table.column(REFERENCE[1]).needed:
-        half = _null(typed[REFERENCE[0]]) & ~_null(typed[REFERENCE[1]])
-        mark(half, "known_source_system", REFERENCE[0])
+        half = pc.and_(pc.is_null(typed[REFERENCE[0]]), pc.is_valid(typed[REFERENCE[1]]))
+        yield np.asarray(half), "known_source_system", REFERENCE[0]
     if "ingest_ts" in typed:
-        mark(_is_before_event(typed), "event_before_arrival", "event_ts")
-    return pa.array(fault, pa.string()), pa.array(detail, pa.string())
-
-
-def _is_before_event(typed: dict[str, pa.Array]) -> np.ndarray:
-    ahead = pc.greater(typed["event_ts"], pc.add(typed["ingest_ts"], CLOCK_SKEW_SECONDS))
-    return np.asarray(pc.fill_null(ahead, False))
+        ahead = pc.greater(typed["event_ts"], pc.add(typed["ingest_ts"], CLOCK_SKEW_SECONDS))
+        yield np.asarray(pc.fill_null(ahead, False)), "event_before_arrival", "event_ts"
 
 
 def _issues(table: Table, text: dict[str, pa.Array], typed: dict[str, pa.Array], fault: pa.Array) -> pa.Array:
     """Columns without a rule whose cell is there but unreadable, as `|email|csat|`; null where all is well."""
-    found = np.full(len(fault), None, dtype=object)
-    usable = _null(fault)
+    found: dict[int, str] = {}
     for column in table.columns:
-        if column.name not in typed or column.rule:
-            continue
-        bad = _unreadable(text[column.name], typed[column.name]) & usable
-        for at in np.flatnonzero(bad):
-            found[at] = f"{found[at] or '|'}{column.name}|"
-    return pa.array(found, pa.string())
+        bad = None if column.rule or column.name not in typed else _unreadable(text[column.name], typed[column.name])
+        for at in np.flatnonzero(bad).tolist() if bad is not None else ():
+            if not fault[at].is_valid:
+                found[at] = f"{found.get(at, '|')}{column.name}|"
+    return _sparse(found, len(fault))

@@ -27,25 +27,17 @@ class Moment(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """A table, the function that makes it and the tables that it takes; `on_driver`: Arrow tables instead of frames."""
+    """A table, the function that makes it and the tables that it takes.
+
+    `on_driver`: it takes and gives Arrow tables instead of frames. `kept`: it is computed once and kept, because the
+    layers that take it read it more than once.
+    """
 
     name: str
     make: Callable[..., Any]
     inputs: tuple[str, ...]
     on_driver: bool = False
-
-
-FACTS = tuple(name for name in RAW if name not in ("customers", "erasure_requests"))
-
-
-def _marked(source: str) -> Callable[..., Frame]:
-    table = RAW[source]
-
-    def make(at: Moment, rows: Frame, directory: Frame) -> Frame:
-        known = silver.with_reference(rows, directory, table)
-        return silver.marked(silver.admitted(known, table, at.as_of), table)
-
-    return make
+    kept: bool = False
 
 
 def _of(function: Callable[..., Any], **fixed: Any) -> Callable[..., Any]:
@@ -56,6 +48,15 @@ def _of(function: Callable[..., Any], **fixed: Any) -> Callable[..., Any]:
 def _at(function: Callable[..., Any], **fixed: Any) -> Callable[..., Any]:
     """A layer that looks at its tables and at as_of."""
     return lambda at, *tables: function(*tables, as_of=at.as_of, **fixed)
+
+
+def _source(name: str, directory: str = "directory") -> tuple[Layer, Layer]:
+    """The two layers that give every row of a raw source its disposition."""
+    admitted, table = f"{name}_admitted", RAW[name]
+    return (
+        Layer(admitted, _at(silver.admitted, table=table), (f"{name}_rows", directory), kept=True),
+        Layer(f"{name}_marked", _of(silver.marked, table=table), (admitted,)),
+    )
 
 
 def _each_source(function: Callable[..., Frame]) -> Callable[..., Frame]:
@@ -72,7 +73,8 @@ def _later_orders(at: Moment, rows: Frame, directory: Frame) -> Frame | None:
     later = at.as_of + LABEL_WINDOW_DAYS * SECONDS_PER_DAY
     if at.reach < later:
         return None
-    return silver.states(_marked("orders")(Moment(later, at.reach), rows, directory), RAW["orders"])
+    orders = silver.marked(silver.admitted(rows, directory, RAW["orders"], later), RAW["orders"])
+    return silver.states(orders, RAW["orders"])
 
 
 def _columns(rows: Frame, table: Table) -> Frame:
@@ -84,11 +86,12 @@ _MARKED = tuple(f"{source}_marked" for source in RAW)
 LAYERS: tuple[Layer, ...] = (
     # who is who
     Layer("erased", _at(silver.erased_accounts), ("erasure_requests_rows",)),
-    Layer("customers_marked", _marked("customers"), ("customers_rows", "erased")),
+    *_source("customers", "erased"),
     Layer("accounts", _of(silver.accounts, table=RAW["customers"]), ("customers_marked",)),
     Layer("steward_pairs", _at(deterministic.steward_pairs), ("decisions_rows", "accounts")),
-    Layer("blocked_identity_keys", _of(deterministic.blocked_keys), ("accounts",)),
-    Layer("key_holders", _of(deterministic.key_holders), ("accounts", "blocked_identity_keys")),
+    Layer("shared_keys", _of(deterministic.shared_keys), ("accounts",), kept=True),
+    Layer("blocked_identity_keys", _of(deterministic.blocked_keys), ("shared_keys", "accounts")),
+    Layer("key_holders", _of(deterministic.key_holders), ("shared_keys", "accounts", "blocked_identity_keys")),
     Layer("linked", _of(deterministic.linked_accounts), ("accounts", "key_holders", "steward_pairs")),
     Layer("refused", _of(clusters.refused_edges), ("key_holders", "linked", "steward_pairs"), on_driver=True),
     Layer("clusters", _of(clusters.clusters), ("key_holders", "linked", "steward_pairs", "refused"), on_driver=True),
@@ -96,11 +99,11 @@ LAYERS: tuple[Layer, ...] = (
     Layer("people", _of(silver.people), ("identified",)),
     Layer("directory", _of(silver.directory), ("identified", "erased")),
     # what they did
-    Layer("erasure_requests_marked", _marked("erasure_requests"), ("erasure_requests_rows", "directory")),
-    *(Layer(f"{source}_marked", _marked(source), (f"{source}_rows", "directory")) for source in FACTS),
+    *(layer for name in RAW if name != "customers" for layer in _source(name)),
     Layer("order_states", _of(silver.states, table=RAW["orders"]), ("orders_marked",)),
     Layer("blocked_devices", _of(silver.blocked_devices), ("clickstream_marked",)),
-    Layer("visits", _of(silver.visits), ("clickstream_marked", "blocked_devices")),
+    Layer("visitor_events", _of(silver.visitor_events), ("clickstream_marked", "blocked_devices"), kept=True),
+    Layer("visits", _of(silver.visits), ("visitor_events",)),
     Layer("tickets", _of(silver.assigned_tickets), ("support_tickets_marked", "identified")),
     Layer("campaign_touches", _of(_current), ("campaign_events_marked",)),
     Layer("consent_choices", _of(_current), ("consent_events_marked",)),
@@ -125,7 +128,7 @@ LAYERS: tuple[Layer, ...] = (
     Layer("customer_identity", _of(evidence.customer_identity), ("identified", "people")),
     Layer("customer_profile_base", _of(_columns, table=SILVER["customer_profile_base"]), ("profile_base",)),
     Layer("orders", _of(silver.conformed, table=SILVER["orders"]), ("order_states", "people")),
-    Layer("clickstream", _of(silver.clickstream), ("visits", "people")),
+    Layer("clickstream", _of(silver.clickstream), ("clickstream_marked", "visits", "people")),
     Layer("support_tickets", _of(silver.conformed, table=SILVER["support_tickets"]), ("tickets", "people")),
     Layer("campaign_events", _of(silver.conformed, table=SILVER["campaign_events"]), ("campaign_touches", "people")),
     Layer("consent_events", _of(silver.conformed, table=SILVER["consent_events"]), ("consent_choices", "people")),
@@ -176,7 +179,7 @@ def run_layers(
                 done_with(read)
 
     for layer in plan:
-        read_twice = uses[layer.name] > 1
+        read_twice = layer.kept or uses[layer.name] > 1
         frames[layer.name] = _made(engine, layer, [frames[name] for name in layer.inputs], at, read_twice)
         if read_twice or layer.on_driver or engine.is_eager:
             for name in layer.inputs:

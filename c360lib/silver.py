@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from c360lib.engine import Frame, null_of
+from c360lib.engine import Frame, coded, null_of
 from c360lib.rules import MAX_ACCOUNTS_PER_DEVICE, SESSION_GAP_SECONDS
 from c360lib.schemas import RAW, SILVER, Table
 
@@ -29,39 +29,47 @@ def erased_accounts(requests: Frame, as_of: int) -> Frame:
     return named.unique("record_id", keep="first", order_by=["request_row"]).with_columns(is_erased=nw.lit(True))
 
 
-def with_reference(rows: Frame, directory: Frame, table: Table) -> Frame:
-    """Rows with what `directory` knows of the account they name: (node, person, is_erased ...), null where unknown.
-
-    A delete may leave the account out; it is then the account of the entity's last state.
+def admitted(rows: Frame, directory: Frame, table: Table, as_of: int) -> Frame:
+    """Rows with what `directory` knows of the account they name, and `disposition`, `rule` and `detail` as far as one
+    row alone decides: null where it stays usable. `_copies` counts the usable rows of one key.
     """
+    rows, entity = coded(rows, table.entity, "_entity")
     if table.is_cdc and table.name != "customers":
-        rows = _with_account_of_last_state(rows, table)
-    return rows.join(directory, on="record_id", how="left")
+        rows = _with_account_of_last_state(rows, entity)
+    rows = rows.join(directory, on="record_id", how="left")
+    rows = rows.with_columns(disposition=_disposition(table, as_of), rule=nw.col("_fault"), detail=nw.col("_detail"))
+    usable = nw.col("disposition").is_null()
+    rows = rows.with_columns(_usable=nw.when(usable).then(1).otherwise(0).cast(nw.Int64()))
+    return rows.with_columns(_copies=nw.col("_usable").sum().over(*_key(entity, table))).drop(
+        "_fault", "_detail", "_usable"
+    )
 
 
-def _with_account_of_last_state(rows: Frame, table: Table) -> Frame:
-    entity = list(table.entity)
-    lacking = nw.col("record_id").is_null() & (nw.col("op") == "d")
-    deletes = rows.filter(lacking.fill_null(False))
+def _key(entity: list[str], table: Table) -> list[str]:
+    """What is unique to a row: its entity, and of a changing one the lsn."""
+    return [*entity, "lsn"] if table.is_cdc else entity
+
+
+def _with_account_of_last_state(rows: Frame, entity: list[str]) -> Frame:
+    """A delete may leave the account out; it is then the account of the entity's last state."""
+    lacking = (nw.col("record_id").is_null() & (nw.col("op") == "d")).fill_null(False)
+    deletes = rows.filter(lacking)
     states = rows.filter(~nw.col("record_id").is_null()).join(
         deletes.select(entity).unique(entity), on=entity, how="semi"
     )
     last = states.unique(entity, keep="last", order_by=["lsn", "_row_number"]).select(*entity, "record_id")
     deletes = deletes.drop("record_id").join(last, on=entity, how="left")
-    columns = rows.collect_schema().names()
-    return nw.concat([rows.filter(~lacking.fill_null(False)), deletes.select(columns)])
+    return nw.concat([rows.filter(~lacking), deletes.select(rows.collect_schema().names())])
 
 
-def admitted(rows: Frame, table: Table, as_of: int) -> Frame:
-    """Rows with `disposition`, `rule` and `detail` as far as one row alone decides; null where it stays usable."""
-    late = nw.col("ingest_ts") > as_of
-    ahead = nw.col("event_ts") > as_of
+def _disposition(table: Table, as_of: int) -> nw.Expr:
+    """What becomes of a row by itself; null: it stays usable."""
+    late, ahead, erased = nw.col("ingest_ts") > as_of, nw.col("event_ts") > as_of, nw.col("is_erased").fill_null(False)
     if table.name == "consent_events":
         ahead = ahead & (nw.col("status") == "granted")  # a block counts as soon as it has arrived
     if table.name == "erasure_requests":
-        ahead = nw.lit(False)
-    erased = nw.col("is_erased").fill_null(False) if table.name != "erasure_requests" else nw.lit(False)
-    disposition = (
+        ahead = erased = nw.col("_row_number") < 0  # so does a request, and it is the record of what was erased
+    return (
         nw.when(late.fill_null(False))
         .then(nw.lit("not_yet"))
         .when(erased)
@@ -72,28 +80,23 @@ def admitted(rows: Frame, table: Table, as_of: int) -> Frame:
         .then(nw.lit("not_yet"))
         .otherwise(nw.lit(None, _TEXT))
     )
-    return rows.with_columns(disposition=disposition, rule=nw.col("_fault"), detail=nw.col("_detail")).drop(
-        "_fault", "_detail"
-    )
 
 
 def marked(rows: Frame, table: Table) -> Frame:
     """Admitted rows with every disposition decided: duplicates and conflicts, missing accounts, superseded states."""
-    usable = nw.col("disposition").is_null()
-    key = list(table.key)
-    open_rows = rows.filter(usable).with_columns(_copies=nw.len().over(*key))
-    single = open_rows.filter(nw.col("_copies") == 1)
-    repeated = _judged_repeats(open_rows.filter(nw.col("_copies") > 1), table)
-    rows = nw.concat([single.drop("_copies"), repeated.drop("_copies"), rows.filter(~usable)])
-    if "record_id" in rows.collect_schema().names() and table.name not in ("customers", "erasure_requests"):
+    rows, entity = coded(rows, table.entity, "_entity")
+    repeated = nw.col("disposition").is_null() & (nw.col("_copies") > 1)
+    judged = _judged_repeats(rows.filter(repeated), table, _key(entity, table))
+    rows = nw.concat([rows.filter(~repeated), judged])
+    if table.name not in ("customers", "erasure_requests"):
         rows = _marked_orphans(rows, table)
-    return _marked_states(rows, table)
+    return _marked_states(rows, table, entity).drop("_copies")
 
 
-def _judged_repeats(rows: Frame, table: Table) -> Frame:
+def _judged_repeats(rows: Frame, table: Table, key: list[str]) -> Frame:
     """Rows that share a key: equal content is a duplicate (the earliest arrival stays), other content a conflict."""
-    key = list(table.key)
-    names = [n for n in rows.collect_schema().names() if n in (*table.column_names, "record_id") and n != "ingest_ts"]
+    columns = rows.collect_schema().names()
+    names = [n for n in columns if n in (*table.column_names, "record_id") and n != "ingest_ts"]
     content = nw.concat_str([nw.col(n).cast(_TEXT).fill_null("") for n in names], separator=_SEPARATOR)
     rows = rows.with_columns(_content=content)
     rows = rows.with_columns(
@@ -104,30 +107,19 @@ def _judged_repeats(rows: Frame, table: Table) -> Frame:
     rows = rows.with_columns(_candidate=nw.when(nw.col("ingest_ts") == nw.col("_first")).then(nw.col("_row_number")))
     rows = rows.with_columns(_kept=nw.col("_candidate").min().over(*key))
     conflict = nw.col("_least") != nw.col("_most")
+    stays = ~conflict & (nw.col("_row_number") == nw.col("_kept"))
     if table.name == "consent_events":
         rows = _with_most_restrictive(rows)
         counted = nw.when(conflict).then(nw.col("_strictest")).otherwise(nw.col("_kept"))
         stays = nw.col("_row_number") == counted
-    else:
-        stays = ~conflict & (nw.col("_row_number") == nw.col("_kept"))
+    bad, nothing = conflict & ~stays, nw.lit(None, _TEXT)
+    other = nw.when(conflict).then(nw.lit("quarantined")).otherwise(nw.lit("duplicate"))
     rows = rows.with_columns(
-        disposition=nw.when(stays)
-        .then(nw.lit(None, _TEXT))
-        .when(conflict)
-        .then(nw.lit("quarantined"))
-        .otherwise(nw.lit("duplicate")),
-        rule=nw.when(conflict & ~stays).then(nw.lit("one_content_per_key")).otherwise(nw.lit(None, _TEXT)),
-        detail=nw.when(conflict & ~stays)
-        .then(nw.lit(f"{', '.join(key)} stands with another content"))
-        .otherwise(nw.lit(None, _TEXT)),
+        disposition=nw.when(~stays).then(other).otherwise(nothing),
+        rule=nw.when(bad).then(nw.lit("one_content_per_key")).otherwise(nothing),
+        detail=nw.when(bad).then(nw.lit(f"{', '.join(table.key)} stands with another content")).otherwise(nothing),
     )
-    return rows.drop(
-        [
-            n
-            for n in ("_content", "_least", "_most", "_first", "_candidate", "_kept", "_strictest")
-            if n in rows.collect_schema().names()
-        ]
-    )
+    return rows.select(columns)
 
 
 def _with_most_restrictive(rows: Frame) -> Frame:
@@ -137,12 +129,11 @@ def _with_most_restrictive(rows: Frame) -> Frame:
     """
     never = 1 << 40
     block = nw.col("status") != "granted"
-    rows = rows.with_columns(
-        _ends=nw.when(block).then(-nw.col("event_ts")).otherwise(nw.col("expires_ts").fill_null(never) + never)
-    )
+    ends = nw.when(block).then(-nw.col("event_ts")).otherwise(nw.col("expires_ts").fill_null(never) + never)
     rank = ["_ends", "event_ts", "_content", "ingest_ts", "_row_number"]
+    rows = rows.with_columns(_ends=ends)
     strictest = rows.unique("event_id", keep="first", order_by=rank).select("event_id", _strictest="_row_number")
-    return rows.drop("_ends").join(strictest, on="event_id", how="left")
+    return rows.join(strictest, on="event_id", how="left")
 
 
 def _marked_orphans(rows: Frame, table: Table) -> Frame:
@@ -150,38 +141,37 @@ def _marked_orphans(rows: Frame, table: Table) -> Frame:
     orphan = nw.col("disposition").is_null() & nw.col("person").is_null()
     if not table.column("customer_id").needed:
         orphan = orphan & ~nw.col("record_id").is_null()
+    account = nw.concat_str([nw.lit("no account "), nw.col("record_id").fill_null("is named")])
     return rows.with_columns(
         disposition=nw.when(orphan).then(nw.lit("quarantined")).otherwise(nw.col("disposition")),
         rule=nw.when(orphan).then(nw.lit("account_exists")).otherwise(nw.col("rule")),
-        detail=nw.when(orphan)
-        .then(nw.concat_str([nw.lit("no account "), nw.col("record_id").fill_null("is named")]))
-        .otherwise(nw.col("detail")),
+        detail=nw.when(orphan).then(account).otherwise(nw.col("detail")),
     )
 
 
-def _marked_states(rows: Frame, table: Table) -> Frame:
+def _marked_states(rows: Frame, table: Table, entity: list[str]) -> Frame:
     """What is still open is current; of a changing entity only its last state is."""
-    usable = nw.col("disposition").is_null()
     if not table.is_cdc:
         return rows.with_columns(disposition=nw.col("disposition").fill_null("current"))
+    usable = nw.col("disposition").is_null()
     rows = rows.with_columns(_open_lsn=nw.when(usable).then(nw.col("lsn")))
-    rows = rows.with_columns(_last_lsn=nw.col("_open_lsn").max().over(*table.entity))
+    rows = rows.with_columns(_last_lsn=nw.col("_open_lsn").max().over(*entity))
     state = nw.when(nw.col("lsn") == nw.col("_last_lsn")).then(nw.lit("current")).otherwise(nw.lit("superseded"))
-    return rows.with_columns(disposition=nw.when(usable).then(state).otherwise(nw.col("disposition"))).drop("_open_lsn")
+    rows = rows.with_columns(disposition=nw.when(usable).then(state).otherwise(nw.col("disposition")))
+    return rows.drop("_open_lsn", "_last_lsn")
 
 
 def states(rows: Frame, table: Table) -> Frame:
     """One row an entity: its last state, with `is_deleted`; a deleted entity keeps the values it had last."""
-    entity = list(table.entity)
-    current = rows.filter(nw.col("disposition") == "current")
-    alive = current.filter(nw.col("op") != "d").with_columns(is_deleted=nw.lit(False))
-    deletes = current.filter(nw.col("op") == "d")
+    rows, entity = coded(rows, table.entity, "_entity")
+    current = nw.col("disposition") == "current"
+    alive = rows.filter(current & (nw.col("op") != "d")).with_columns(is_deleted=nw.lit(False))
+    deletes = rows.filter(current & (nw.col("op") == "d"))
     before = rows.filter((nw.col("disposition") == "superseded") & (nw.col("op") != "d"))
     before = before.join(deletes.select(entity), on=entity, how="semi").unique(entity, keep="last", order_by=["lsn"])
     times = deletes.select(*entity, _event="event_ts", _ingest="ingest_ts")
-    gone = before.join(times, on=entity, how="inner").with_columns(
-        event_ts=nw.col("_event"), ingest_ts=nw.col("_ingest")
-    )
+    gone = before.join(times, on=entity, how="inner")
+    gone = gone.with_columns(event_ts=nw.col("_event"), ingest_ts=nw.col("_ingest"))
     never = deletes.join(before.select(entity), on=entity, how="anti")
     columns = rows.collect_schema().names()
     gone = nw.concat([gone.select(columns), never.select(columns)]).with_columns(is_deleted=nw.lit(True))
@@ -191,16 +181,14 @@ def states(rows: Frame, table: Table) -> Frame:
 # --- accounts and people ----------------------------------------------------------------------------------------------
 def accounts(rows: Frame, table: Table) -> Frame:
     """One row an account that is not erased: `node`, current values, match keys, first_event_ts, latest ingest_ts."""
+    rows, entity = coded(rows, table.entity, "_entity")
     used = rows.filter(nw.col("disposition").is_in(["current", "superseded"]))
     used = used.with_columns(
-        first_event_ts=nw.col("event_ts").min().over("record_id"),
-        last_ingest_ts=nw.col("ingest_ts").max().over("record_id"),
+        first_event_ts=nw.col("event_ts").min().over(*entity), last_ingest_ts=nw.col("ingest_ts").max().over(*entity)
     )
-    return (
-        states(used, table)
-        .rename({"_row_number": "node"})
-        .drop("disposition", "rule", "detail", "_issues", "_last_lsn")
-    )
+    last = states(used, table).rename({"_row_number": "node"})
+    left_behind = {"disposition", "rule", "detail", "_issues", "_entity", "is_erased", "request_row", "op", "lsn"}
+    return last.select([name for name in last.collect_schema().names() if name not in left_behind])
 
 
 def directory(identified: Frame, erased: Frame) -> Frame:
@@ -251,40 +239,49 @@ def blocked_devices(rows: Frame) -> Frame:
     )
 
 
-def visits(rows: Frame, blocked_devices: Frame) -> Frame:
-    """Current events with `visit` (the row number of the visit's first event) and the `person` they are given to.
+def visitor_events(rows: Frame, blocked_devices: Frame) -> Frame:
+    """Current events as a visit sees them; `_copies` counts the events of one visitor and second."""
+    account = nw.concat_str([nw.lit("\x1f"), nw.col("record_id")])
+    nobody = nw.concat_str([nw.lit("\x1f\x1f"), nw.col("event_id")])
+    events = rows.filter(nw.col("disposition") == "current")
+    events = events.with_columns(visitor=nw.coalesce(nw.col("anonymous_id"), account, nobody))
+    shared = blocked_devices.select(anonymous_id="key").with_columns(_is_shared=nw.lit(True))
+    events = events.join(shared, on="anonymous_id", how="left")
+    events, visitor = coded(events, ["visitor"], "_visitor")
+    events = events.with_columns(_copies=nw.len().over(*visitor, "event_ts"))
+    return events.select(
+        *visitor, "_row_number", "event_id", "event_ts", "ingest_ts", "person", "_is_shared", "_copies"
+    )
+
+
+def visits(events: Frame) -> Frame:
+    """Events with `visit` (the row number of the visit's first event) and the `person` they are given to.
 
     A visit is a run of one visitor's events with gaps of at most 30 minutes. An event without an account takes the
     next identified event's person in its visit, else the previous one's; on a blocked device it stays unassigned.
     """
-    account = nw.concat_str([nw.lit("\x1f"), nw.col("record_id")])
-    visitor = nw.coalesce(nw.col("anonymous_id"), account, nw.concat_str([nw.lit("\x1f\x1f"), nw.col("event_id")]))
-    events = rows.filter(nw.col("disposition") == "current").with_columns(_visitor=visitor)
-    events = _with_tie_rank(events, ["_visitor", "event_ts"], "event_id")
+    visitor = ["_visitor" if "_visitor" in events.collect_schema().names() else "visitor"]
+    events = _with_tie_rank(events, [*visitor, "event_ts"], "event_id").drop("event_id", "_copies")
     order = ["event_ts", "_tie"]
-    events = events.with_columns(_gap=nw.col("event_ts") - nw.col("event_ts").shift(1).over("_visitor", order_by=order))
+    events = events.with_columns(_gap=nw.col("event_ts") - nw.col("event_ts").shift(1).over(*visitor, order_by=order))
     begins = nw.col("_gap").is_null() | (nw.col("_gap") > SESSION_GAP_SECONDS)
     events = events.with_columns(_first=nw.when(begins).then(nw.col("_row_number")))
-    events = events.with_columns(visit=nw.col("_first").fill_null(strategy="forward").over("_visitor", order_by=order))
+    events = events.with_columns(visit=nw.col("_first").fill_null(strategy="forward").over(*visitor, order_by=order))
     events = events.with_columns(
         _next=nw.col("person").fill_null(strategy="backward").over("visit", order_by=order),
         _last=nw.col("person").fill_null(strategy="forward").over("visit", order_by=order),
     )
-    shared = blocked_devices.select(anonymous_id="key").with_columns(_is_shared=nw.lit(True))
-    events = events.join(shared, on="anonymous_id", how="left")
     stitched = nw.when(nw.col("_is_shared").is_null()).then(nw.coalesce(nw.col("_next"), nw.col("_last")))
-    return events.with_columns(person=nw.coalesce(nw.col("person"), stitched)).drop(
-        "_visitor", "_tie", "_gap", "_first", "_next", "_last", "_is_shared"
-    )
+    person = nw.coalesce(nw.col("person"), stitched)
+    return events.select("_row_number", "event_ts", "ingest_ts", "visit", person=person)
 
 
 def _with_tie_rank(rows: Frame, within: list[str], text: str) -> Frame:
     """Add `_tie`: the rank of `text` among rows that are equal in `within`. Only those few rows are sorted as text."""
-    rows = rows.with_columns(_copies=nw.len().over(*within))
     alone = rows.filter(nw.col("_copies") == 1).with_columns(_tie=nw.lit(0).cast(nw.Int64()))
     tied = rows.filter(nw.col("_copies") > 1).with_columns(_one=nw.lit(1).cast(nw.Int64()))
-    tied = tied.with_columns(_tie=nw.col("_one").cum_sum().over(*within, order_by=[text])).drop("_one")
-    return nw.concat([alone, tied.with_columns(nw.col("_tie").cast(nw.Int64()))]).drop("_copies")
+    tied = tied.with_columns(_tie=nw.col("_one").cum_sum().over(*within, order_by=[text]).cast(nw.Int64())).drop("_one")
+    return nw.concat([alone, tied])
 
 
 def assigned_tickets(rows: Frame, identified: Frame) -> Frame:
@@ -305,10 +302,12 @@ def conformed(rows: Frame, people: Frame, table: Table) -> Frame:
     return rows.join(ids, on="person", how="left").select(table.column_names)
 
 
-def clickstream(visits: Frame, people: Frame) -> Frame:
-    """Events with their session_id, the event_id of the visit's first event."""
-    first = visits.filter(nw.col("_row_number") == nw.col("visit")).select("visit", session_id="event_id")
-    return conformed(visits.join(first, on="visit", how="left"), people, SILVER["clickstream"])
+def clickstream(rows: Frame, visits: Frame, people: Frame) -> Frame:
+    """Events with their person and session_id, the event_id of the visit's first event."""
+    current = rows.filter(nw.col("disposition") == "current").drop("person")
+    first = current.select(visit="_row_number", session_id="event_id")
+    given = visits.select("_row_number", "visit", "person").join(first, on="visit", how="inner")
+    return conformed(current.join(given, on="_row_number", how="inner"), people, SILVER["clickstream"])
 
 
 def quarantine(rows: Frame, table: Table) -> Frame:

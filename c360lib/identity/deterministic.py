@@ -4,46 +4,58 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from c360lib.engine import Frame
-from c360lib.rules import MATCH_RULES, MatchRule
+from c360lib.engine import Frame, coded
+from c360lib.rules import MATCH_RULES
 
 _INT = nw.Int64()
 
 
-def _holders(accounts: Frame, rule: MatchRule) -> Frame:
-    """Accounts that hold a whole key which another one holds too: (node, root, account_count, key)."""
-    columns = list(rule.columns)
-    whole = accounts.filter(*(~nw.col(name).is_null() for name in columns)).select("node", *columns)
-    shared = whole.with_columns(account_count=nw.len().over(*columns), root=nw.col("node").min().over(*columns))
-    shared = shared.filter(nw.col("account_count") > 1)
-    key = nw.concat_str([nw.col(name).cast(nw.String()) for name in columns], separator="|")
-    return shared.select("node", "root", nw.col("account_count").cast(_INT), key=key)
+def shared_keys(accounts: Frame) -> Frame:
+    """Who holds which key that another account holds too: (rule, root, node, account_count).
 
-
-def blocked_keys(accounts: Frame) -> Frame:
-    """Keys that more accounts hold than their rule's limit: (kind, key, account_count, account_limit)."""
+    `rule` counts from 0, the strongest; `root`, the smallest node, names the key.
+    """
+    columns = list(dict.fromkeys(name for rule in MATCH_RULES for name in rule.columns))
+    rows, names = accounts.select("node", *columns), {}
+    for column in columns:
+        rows, (names[column],) = coded(rows, [column], f"{column}_code")
     parts = []
-    for rule in MATCH_RULES:
-        many = _holders(accounts, rule).filter(nw.col("account_count") > rule.limit)
-        many = many.select("key", "account_count").unique("key")
-        parts.append(
-            many.select(
-                kind=nw.lit(rule.name),
-                key="key",
-                account_count="account_count",
-                account_limit=nw.lit(rule.limit).cast(_INT),
-            )
-        )
+    for number, rule in enumerate(MATCH_RULES):
+        within = [names[column] for column in rule.columns]
+        whole = rows.filter(*(~nw.col(name).is_null() for name in rule.columns)).select("node", *within)
+        shared = whole.with_columns(account_count=nw.len().over(*within).cast(_INT)).filter(nw.col("account_count") > 1)
+        shared = shared.with_columns(root=nw.col("node").min().over(*within))
+        parts.append(shared.select(nw.lit(number).cast(_INT).alias("rule"), "root", "node", "account_count"))
     return nw.concat(parts)
 
 
-def key_holders(accounts: Frame, blocked: Frame) -> Frame:
-    """Who holds which usable key: (rule, root, node); rule counts from 0, the strongest; root names the key."""
+def _with_key(keys: Frame, accounts: Frame, number: int) -> Frame:
+    """One row a key of a rule, with its text: (root, key, account_count)."""
+    rule = MATCH_RULES[number]
+    roots = keys.filter((nw.col("rule") == number) & (nw.col("root") == nw.col("node"))).select("root", "account_count")
+    key = nw.concat_str([nw.col(name).cast(nw.String()) for name in rule.columns], separator="|")
+    values = accounts.select(nw.col("node").alias("root"), *rule.columns)
+    return roots.join(values, on="root", how="inner").select("root", "account_count", key=key)
+
+
+def blocked_keys(keys: Frame, accounts: Frame) -> Frame:
+    """Keys that more accounts hold than their rule's limit: (kind, key, account_count, account_limit)."""
+    parts = []
+    for number, rule in enumerate(MATCH_RULES):
+        many = _with_key(keys.filter(nw.col("account_count") > rule.limit), accounts, number)
+        limit = nw.lit(rule.limit).cast(_INT)
+        parts.append(many.select(kind=nw.lit(rule.name), key="key", account_count="account_count", account_limit=limit))
+    return nw.concat(parts)
+
+
+def key_holders(keys: Frame, accounts: Frame, blocked: Frame) -> Frame:
+    """Who holds which usable key: (rule, root, node)."""
     parts = []
     for number, rule in enumerate(MATCH_RULES):
         ignored = blocked.filter(nw.col("kind") == rule.name).select("key")
-        usable = _holders(accounts, rule).join(ignored, on="key", how="anti")
-        parts.append(usable.select(rule=nw.lit(number).cast(_INT), root="root", node="node"))
+        usable = _with_key(keys, accounts, number).join(ignored, on="key", how="anti").select("root")
+        held = keys.filter(nw.col("rule") == number).select("rule", "root", "node")
+        parts.append(held.join(usable, on="root", how="semi"))
     return nw.concat(parts)
 
 
