@@ -269,7 +269,7 @@ def _build(root: Path, engine: str, suffix: str, memory_limit: str | None, as_of
                     err=True,
                 )
         raise _Failed(
-            f"not published: the release that stood before still does; the failed one is kept in {result.kept}"
+            f"not published; what stood before still stands, and the failed release is kept in {result.kept}"
         )
     click.echo(f"published release {result.release}, as of {result.as_of}")
 

@@ -16,9 +16,10 @@ import pyarrow.compute as pc
 
 from c360lib import cells, rules
 from c360lib.identity import metrics
+from c360lib.leaks import consent_leaks, quarantined_consents
 from c360lib.rules import PURPOSES
-from c360lib.schemas import RAW, SILVER
-from c360lib.workspace import FORMATS, read_table, write_json
+from c360lib.schemas import RAW
+from c360lib.workspace import Files, write_json
 
 PASS, WARN, FAIL, INFO = "pass", "warn", "fail", "info"
 REPORT = "customer360_quality_report"
@@ -47,22 +48,6 @@ def status(measures: Iterable[Measure]) -> str:
     """The worst status of the measures: fail, warn or pass."""
     found = {measure.status for measure in measures}
     return FAIL if FAIL in found else WARN if WARN in found else PASS
-
-
-class Files:
-    """The tables of one release folder, read when asked for."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def read(self, name: str, columns: Sequence[str]) -> pa.Table:
-        """Columns of a published table as text."""
-        layer = "silver" if name in SILVER else "gold"
-        for suffix in FORMATS:
-            path = self.folder / layer / f"{name}.{suffix}"
-            if path.exists():
-                return read_table(path, columns)
-        return pa.table({column: pa.array([], pa.string()) for column in columns})
 
 
 def audit(folder: Path, record: dict[str, Any], truth: pa.Table | None) -> list[Measure]:
@@ -134,7 +119,7 @@ def _consent_measures(files: Files, record: dict[str, Any]) -> list[Measure]:
         ),
         _at_most(
             "unattributable_consent_rows",
-            _unattributable(files),
+            sum(1 for row in quarantined_consents(files) if row["record_id"] is None),
             rules.MAX_UNATTRIBUTABLE_CONSENT_ROWS,
             "unusable consent rows whose account cannot be read: nobody knows whom they would block",
         ),
@@ -146,65 +131,6 @@ def _consent_measures(files: Files, record: dict[str, Any]) -> list[Measure]:
             "people who granted every marketing channel; never a target: a target would reward nagging",
         ),
     ]
-
-
-def consent_leaks(files: Files, as_of: str) -> list[str]:
-    """Eligible rows of activation_candidates that silver's events do not prove, as profile|purpose|channel.
-
-    A second opinion: it looks for a proof and for any later block, instead of picking the latest choice.
-    """
-    eligible = files.read("activation_candidates", ["profile_id", "purpose", "channel", "eligible", "consent_event_id"])
-    eligible = eligible.filter(pc.equal(eligible["eligible"], "true"))
-    events = files.read(
-        "consent_events",
-        ["event_id", "profile_id", "record_id", "purpose", "channel", "status", "expires_ts", "event_ts"],
-    )
-    accounts = files.read("customer_identity", ["record_id", "is_deleted"])
-    deleted = set(accounts.filter(pc.equal(accounts["is_deleted"], "true"))["record_id"].to_pylist())
-    proofs = {row["event_id"]: row for row in events.filter(pc.equal(events["status"], "granted")).to_pylist()}
-    blocks = _latest_blocks(files, events)
-    found = []
-    for row in eligible.to_pylist():
-        proof = proofs.get(row["consent_event_id"])
-        if proof is None or not _proves(proof, row, as_of, deleted, blocks):
-            found.append("|".join((row["profile_id"], row["purpose"], row["channel"])))
-    return found
-
-
-def _latest_blocks(files: Files, events: pa.Table) -> dict[tuple[str, str, str], str]:
-    """The latest block of each (profile, purpose, channel), channel `any` for all of them."""
-    latest: dict[tuple[str, str, str], str] = {}
-    blocks = events.filter(pc.not_equal(events["status"], "granted")).to_pylist()
-    touches = files.read("campaign_events", ["profile_id", "channel", "event_name", "event_ts"])
-    left = touches.filter(pc.equal(touches["event_name"], "unsubscribed")).to_pylist()
-    blocks += [{**row, "purpose": rules.UNSUBSCRIBE_PURPOSE} for row in left]
-    for row in blocks:
-        key = (row["profile_id"], row["purpose"], row["channel"] or "any")
-        latest[key] = max(latest.get(key, ""), row["event_ts"])
-    return latest
-
-
-def _proves(
-    proof: dict[str, str], row: dict[str, str], as_of: str, deleted: set[str], blocks: dict[tuple[str, str, str], str]
-) -> bool:
-    """Whether a grant covers the row, is neither over nor a deleted account's, and no block came at or after it."""
-    covers = (
-        proof["profile_id"] == row["profile_id"]
-        and proof["purpose"] == row["purpose"]
-        and (proof["channel"] in (row["channel"], "any", ""))
-    )
-    holds = not proof["expires_ts"] or proof["expires_ts"] > as_of
-    later = max(blocks.get((row["profile_id"], row["purpose"], channel), "") for channel in (row["channel"], "any"))
-    return covers and holds and proof["record_id"] not in deleted and later < proof["event_ts"]
-
-
-def _unattributable(files: Files) -> int:
-    """Quarantined consent rows that do not say whose they are."""
-    rows = files.read("quarantine", ["source", "rule", "detail", "row"])
-    consents = rows.filter(pc.equal(rows["source"], "consent_events"))
-    lost = pc.is_in(consents["rule"], pa.array(["readable_line", "known_source_system"]))
-    nobody = pc.and_(pc.equal(consents["rule"], "account_exists"), pc.starts_with(consents["detail"], "customer_id is"))
-    return pc.sum(pc.or_(lost, nobody)).as_py() or 0
 
 
 # --- sources ----------------------------------------------------------------------------------------------------------
@@ -266,7 +192,7 @@ def _one_source(name: str, source: dict[str, Any]) -> list[Measure]:
                 f"{name}.csv is not there or has no bytes; taken as an empty table",
             )
         )
-    elif source["rows"] == 0:
+    elif source["rows"] == 0 and name != "erasure_requests":  # that nobody asks to be erased is no news
         found.append(Measure(f"{name}_empty_source", "1", "exactly 0", WARN, f"{name}.csv has a header but no rows"))
     if source["extra_columns"]:
         found.append(

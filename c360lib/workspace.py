@@ -377,6 +377,22 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     return table.cast(pa.schema([(name, pa.string()) for name in table.column_names]))
 
 
+class Files:
+    """The silver and gold tables of one release folder, read when asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def read(self, name: str, columns: Sequence[str]) -> pa.Table:
+        """Columns of a table as text; no rows where the table is not there."""
+        for layer in ("silver", "gold"):
+            for suffix in FORMATS:
+                path = self.folder / layer / f"{name}.{suffix}"
+                if path.exists():
+                    return read_table(path, columns)
+        return pa.table({column: pa.array([], pa.string()) for column in columns})
+
+
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, hexadecimal."""
     with path.open("rb") as stream:
