@@ -57,6 +57,8 @@ def typed_rows(rows: pa.Table, table: Table, keep: Sequence[str] | None = None) 
     text = {c.name: cells.trimmed(_cells(rows, c.name)) for c in table.columns if keep is None or c.name in keep}
     typed = {name: cells.typed(array, table.column(name)) for name, array in text.items()}
     fault, detail = _faults(rows, table, text, typed)
+    if "op" in typed:
+        typed = _without_values_of_deletes(typed, table)
     columns = {
         "_row_number": _cells(rows, "_row_number"),
         "_fault": fault,
@@ -72,6 +74,15 @@ def typed_rows(rows: pa.Table, table: Table, keep: Sequence[str] | None = None) 
         columns["email_key"] = cells.folded(typed["requester_email"])
     schema = typed_schema(table, keep)
     return pa.record_batch([columns[name] for name in schema.names], schema=schema)
+
+
+def _without_values_of_deletes(typed: dict[str, pa.Array], table: Table) -> dict[str, pa.Array]:
+    """A delete tells that an entity is gone, not what it was like: its values are those of the last state."""
+    deleted = pc.fill_null(pc.equal(typed["op"], "d"), False)
+    if not pc.any(deleted).as_py():
+        return typed
+    told = {*ON_DELETE, *table.key, *REFERENCE, "tx_id"}
+    return {n: a if n in told else pc.if_else(deleted, pa.scalar(None, a.type), a) for n, a in typed.items()}
 
 
 def _cells(rows: pa.Table, name: str) -> pa.Array:

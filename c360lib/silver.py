@@ -67,6 +67,8 @@ def _disposition(table: Table, as_of: int) -> nw.Expr:
     late, ahead, erased = nw.col("ingest_ts") > as_of, nw.col("event_ts") > as_of, nw.col("is_erased").fill_null(False)
     if table.name == "consent_events":
         ahead = ahead & (nw.col("status") == "granted")  # a block counts as soon as it has arrived
+    if table.name == "campaign_events":
+        ahead = ahead & ~(nw.col("event_name") == "unsubscribed").fill_null(False)
     if table.name == "erasure_requests":
         ahead = erased = nw.col("_row_number") < 0  # so does a request, and it is the record of what was erased
     return (
