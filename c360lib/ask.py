@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 
 from c360lib.engine import DuckDB
+from c360lib.files import FORMATS
 from c360lib.schemas import GOLD, SILVER
-from c360lib.workspace import FORMATS, Workspace
+from c360lib.workspace import Workspace
 
 MOST_ROWS = 50
 _SQL = {"int": "bigint", "cents": "bigint", "ts": "timestamp", "date": "date", "bool": "boolean", "ratio": "double"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,184 +14,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import c360lib
-from c360lib import bronze, cells, contract, quality, rules
-from c360lib.engine import Engine, Frame, open_engine
-from c360lib.errors import ContractError, UsageError
+from c360lib import cells, quality, report, rules
+from c360lib.engine import Engine, open_engine
+from c360lib.errors import UsageError
+from c360lib.files import FORMATS, file_sha256, table_batches, write_json, write_table
+from c360lib.load import Loaded, Progress, load
 from c360lib.pipeline import PUBLISHED, Moment, run_layers
-from c360lib.schemas import BRONZE, GOLD, RAW, SILVER, STEWARD, Table
-from c360lib.workspace import (
-    FORMATS,
-    Workspace,
-    file_sha256,
-    in_order,
-    open_raw,
-    read_table,
-    table_writer,
-    write_json,
-    write_table,
-)
+from c360lib.schemas import GOLD, RAW, SILVER, Table
+from c360lib.workspace import Workspace
 
-Progress = Callable[[str], object]
 STEPS = len(RAW) + len(PUBLISHED) + 1
-
-
-@dataclass
-class Source:
-    """What loading one raw file told: rows, columns outside and absent, the latest arrival and its row."""
-
-    rows: int = 0
-    present: bool = True
-    extra_columns: tuple[str, ...] = ()
-    absent_columns: tuple[str, ...] = ()
-    latest_ingest: int | None = None
-    latest_row: int = 0
-    sha256: str = ""
-    usable: int = 0
-
-    def note(self, batch: pa.RecordBatch) -> None:
-        """Count a typed batch and keep its latest arrival."""
-        self.rows += len(batch)
-        self.usable += batch["_fault"].null_count
-        latest = pc.max(batch["ingest_ts"]).as_py()
-        if latest is not None and (self.latest_ingest is None or latest > self.latest_ingest):
-            self.latest_ingest = latest
-            self.latest_row = batch["_row_number"][pc.index(batch["ingest_ts"], latest).as_py()].as_py()
-
-
-@dataclass
-class Loaded:
-    """Typed rows of every source in the engine, and what was seen on the way."""
-
-    frames: dict[str, Frame] = field(default_factory=dict)
-    sources: dict[str, Source] = field(default_factory=dict)
-    unusable_decisions: int = 0
-
-    @property
-    def reach(self) -> int:
-        """The latest arrival of any row."""
-        known = [source.latest_ingest for source in self.sources.values() if source.latest_ingest is not None]
-        if not known:
-            raise ContractError("no row of any source has a readable ingest_ts, so there is no moment to build for")
-        return max(known)
-
-
-# --- loading ----------------------------------------------------------------------------------------------------------
-def load(
-    engine: Engine,
-    workspace: Workspace,
-    stage: Path | None,
-    suffix: str = "csv",
-    keep: Mapping[str, Sequence[str]] | None = None,
-    sources: Sequence[str] = tuple(RAW),
-    progress: Progress = lambda step: None,
-) -> Loaded:
-    """Read raw files once: bronze rows into `stage` (None: not written), typed rows into the engine.
-
-    `keep` names the only columns wanted of a source (with them alone are two rows of one key compared).
-    """
-    loaded = Loaded()
-    for name in sources:
-        table = RAW[name]
-        path = workspace.raw_file(name)
-        source = loaded.sources[name] = Source(present=path.exists() and path.stat().st_size > 0)
-        chosen = (keep or {}).get(name)
-        rows = (
-            iter(())
-            if not source.present and name != "customers"
-            else _typed_batches(path, table, source, stage, suffix, chosen)
-        )
-        loaded.frames[f"{name}_rows"] = engine.load(contract.typed_schema(table, chosen), rows)
-        if stage is not None and not source.present:
-            _write_bronze(stage, BRONZE[name].column_names, name, suffix, iter(()))
-        if name == "customers" and source.usable == 0:
-            raise ContractError(_no_usable_rows(path, source))
-        progress(name)
-    loaded.frames["decisions_rows"] = engine.load(contract.typed_schema(STEWARD), _decisions(workspace, loaded))
-    return loaded
-
-
-def _no_usable_rows(path: Path, source: Source) -> str:
-    if source.rows == 0:
-        return f"{path}: the file has a header but no rows; expected at least one customer"
-    return (
-        f"{path}: all {source.rows} rows are unusable, so no customer can be built; "
-        "check the first rows against docs/data-dictionary.md (times, op, lsn, source_system)"
-    )
-
-
-def _typed_batches(
-    path: Path, table: Table, source: Source, stage: Path | None, suffix: str, keep: Sequence[str] | None
-) -> Iterator[pa.RecordBatch]:
-    if not path.exists():
-        raise ContractError(
-            f"{path}: not found; customers.csv is the one file that must be there (see README, 'Your own files')"
-        )
-    header, blocks = open_raw(path, table)
-    source.extra_columns, source.absent_columns = header.extra, header.absent
-    source.sha256 = file_sha256(path)
-    hashed = [name for name in table.column_names if name in header.columns and name != "ingest_ts"]
-    wanted = None if keep is None else [name for name in header.columns if name in keep]
-
-    def work(block: bytes) -> tuple[pa.Table | None, pa.RecordBatch]:
-        parsed = bronze.parse(block, header.columns, wanted)
-        if stage is None:
-            numbered = parsed.append_column("_row_number", pa.array(range(1, len(parsed) + 1), pa.int64()))
-            return None, contract.typed_rows(numbered, table, keep)
-        rows = bronze.with_lineage(parsed, path.name, 1, hashed)
-        return rows, contract.typed_rows(rows, table, keep)
-
-    results = _numbered(in_order(work, blocks), source)
-    if stage is None:
-        yield from (typed for _, typed in results)
-        return
-    schema = pa.schema(
-        [(name, pa.int64() if name == "_row_number" else pa.string()) for name in bronze.bronze_columns(header)]
-    )
-    file = stage / "bronze" / f"{table.name}_bronze.{suffix}"
-    yield from _written_on_the_way(results, file, schema)
-
-
-def _numbered(
-    results: Iterator[tuple[pa.Table | None, pa.RecordBatch]], source: Source
-) -> Iterator[tuple[pa.Table | None, pa.RecordBatch]]:
-    """Blocks count their rows from 1; make the numbers those of the file."""
-    for rows, typed in results:
-        typed = typed.set_column(0, "_row_number", pc.add(typed["_row_number"], source.rows))
-        if rows is not None:
-            at = rows.column_names.index("_row_number")
-            rows = rows.set_column(at, "_row_number", pc.add(rows["_row_number"], source.rows))
-        source.note(typed)
-        yield rows, typed
-
-
-def _written_on_the_way(
-    results: Iterator[tuple[Any, pa.RecordBatch]], file: Path, schema: pa.Schema
-) -> Iterator[pa.RecordBatch]:
-    """Give typed batches on while their bronze rows are written."""
-    with table_writer(file, schema) as writer:
-        for rows, typed in results:
-            writer.write_table(rows.cast(schema))
-            yield typed
-
-
-def _write_bronze(
-    stage: Path, columns: Sequence[str], name: str, suffix: str, batches: Iterator[pa.RecordBatch]
-) -> None:
-    schema = pa.schema([(c, pa.int64() if c == "_row_number" else pa.string()) for c in columns])
-    write_table(stage / "bronze" / f"{name}_bronze.{suffix}", schema, batches)
-
-
-def _decisions(workspace: Workspace, loaded: Loaded) -> Iterator[pa.RecordBatch]:
-    path = workspace.steward_file
-    if not path.exists():
-        return
-    header, blocks = open_raw(path, STEWARD)
-    for block in blocks:
-        parsed = bronze.parse(block, header.columns)
-        numbered = parsed.append_column("_row_number", pa.array(range(1, len(parsed) + 1), pa.int64()))
-        typed = contract.typed_rows(numbered, STEWARD)
-        loaded.unusable_decisions += len(typed) - typed["_fault"].null_count
-        yield typed
 
 
 # --- building ---------------------------------------------------------------------------------------------------------
@@ -224,9 +56,7 @@ def build(
     if suffix not in FORMATS:
         raise UsageError(f"--format: expected one of {', '.join(FORMATS)}, got {suffix!r}")
     asked = None if as_of is None else end_of_day(as_of)
-    with workspace.locked(), open_engine(engine, memory_limit) as runner:
-        workspace.repair()
-        stage = workspace.begin()
+    with workspace.locked(), open_engine(engine, memory_limit) as runner, workspace.staged() as stage:
         loaded = load(runner, workspace, stage, suffix, progress=progress)
         if asked is None:
             _refuse_future(workspace, loaded, now)
@@ -236,13 +66,13 @@ def build(
         record = _record(loaded, at, release, dispositions, engine, suffix)
         progress("quality")
         measures = quality.audit(stage, record, workspace.truth())
-        quality.write_report(stage / "reports", record, measures)
+        report.write(stage / "reports", record, measures)
         rows = _finish_manifest(stage, record, counts)
         status = quality.status(measures)
-        if status == "fail":
-            return Result(release, record["as_of"], rows, measures, status, workspace.keep_failed(release))
-        workspace.publish(release)
-        return Result(release, record["as_of"], rows, measures, status, None)
+        kept = workspace.keep_failed(release) if status == quality.FAIL else None
+        if kept is None:
+            workspace.publish(release)
+        return Result(release, record["as_of"], rows, measures, status, kept)
 
 
 def end_of_day(text: str) -> int:
@@ -352,9 +182,9 @@ def _with_bronze_cells(batches: Iterator[pa.RecordBatch], stage: Path, suffix: s
 
 
 def _bronze_rows(file: Path, numbers: set[int]) -> dict[int, dict[str, Any]]:
-    table = read_table(file)
-    chosen = table.filter(pc.is_in(table["_row_number"], pa.array([str(n) for n in sorted(numbers)])))
-    return {int(row["_row_number"]): row for row in chosen.to_pylist()}
+    wanted = pa.array([str(number) for number in sorted(numbers)])
+    chosen = (batch.filter(pc.is_in(batch["_row_number"], wanted)) for batch in table_batches(file))
+    return {int(row["_row_number"]): row for batch in chosen for row in batch.to_pylist()}
 
 
 # --- the record -------------------------------------------------------------------------------------------------------

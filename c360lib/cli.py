@@ -61,7 +61,7 @@ def _generating(command: Callable[..., Any]) -> Callable[..., Any]:
         "--faults",
         default="",
         metavar="NAMES",
-        help="Named defects to inject, with commas; `list` shows them, `all` takes each that does not stop the run.",
+        help="Named defects to inject, with commas; `list` shows them; `all` is each that stops nothing.",
     )
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -195,6 +195,7 @@ def reset(root: Path, yes: bool) -> None:
     workspace = Workspace(root)
     with workspace.locked():
         removed = workspace.reset()
+    workspace.unlock_for_good()
     click.echo(f"removed {len(removed)} files and folders" if removed else "nothing to remove")
 
 
@@ -203,6 +204,7 @@ def _generate(root: Path, customers: int, seed: int, faults: str, as_of: str) ->
     from c360lib import faults as known
     from c360lib.generate import BLOCK_PEOPLE
     from c360lib.generate import generate as make
+    from c360lib.schemas import RAW
     from c360lib.workspace import Workspace
 
     if faults == "list":
@@ -228,7 +230,7 @@ def _generate(root: Path, customers: int, seed: int, faults: str, as_of: str) ->
         )
     for line in lines:
         click.echo(line)
-    click.echo(f"generated {sum(rows.values()):,} rows of {customers:,} people below {workspace.raw}")
+    click.echo(f"generated {sum(rows[name] for name in RAW):,} rows of {customers:,} people below {workspace.raw}")
 
 
 def _bar(length: int, label: str) -> Any:
@@ -268,9 +270,7 @@ def _build(root: Path, engine: str, suffix: str, memory_limit: str | None, as_of
                     f"fail: {measure.name} is {measure.value}, expected {measure.threshold}: {measure.meaning}",
                     err=True,
                 )
-        raise _Failed(
-            f"not published; what stood before still stands, and the failed release is kept in {result.kept}"
-        )
+        raise _Failed(f"not published; what stood before still stands, and the failed release is kept in {result.kept}")
     click.echo(f"published release {result.release}, as of {result.as_of}")
 
 
@@ -280,15 +280,17 @@ class _Failed(_Told):
 
 def _validate(root: Path) -> int:
     from c360lib import quality
+    from c360lib import report as reports
     from c360lib.workspace import Workspace
 
     workspace = Workspace(root)
     workspace.repair()
     measures = quality.audit(workspace.current_release(), workspace.manifest(), workspace.truth())
     width = max(len(m.name) for m in measures)
-    click.echo(f"{'measure':{width}}  {'value':>12}  {'threshold':>18}  status")
+    values = max(len(m.value) for m in measures)
+    click.echo(f"{'measure':{width}}  {'value':>{values}}  {'threshold':>18}  status")
     for m in measures:
-        click.echo(f"{m.name:{width}}  {m.value:>12}  {m.threshold or 'none':>18}  {m.status}")
-    report = workspace.opened_folder("reports") / f"{quality.REPORT}.md"
+        click.echo(f"{m.name:{width}}  {m.value:>{values}}  {m.threshold or 'none':>18}  {m.status}")
+    report = workspace.opened_folder("reports") / f"{reports.NAME}.md"
     click.echo(f"quality: {quality.status(measures)}; the report is {report}")
     return 1 if quality.status(measures) == quality.FAIL else 0

@@ -210,6 +210,7 @@ class Spark(Engine):
             .config("spark.sql.shuffle.partitions", partitions)
             .config("spark.default.parallelism", partitions)
             .config("spark.ui.enabled", "false")
+            .config("spark.ui.showConsoleProgress", "false")
             .config("spark.sql.session.timeZone", "UTC")
             .config("spark.driver.memory", os.environ.get("C360_SPARK_MEMORY", "4g"))
             .getOrCreate()
@@ -317,5 +318,6 @@ def _import(module: str, extra: str) -> Any:
     except ImportError:
         package = module.split(".")[0]
         raise UsageError(
-            f"engine {package}: the package {package} is not installed; install it with: pip install 'c360[{extra}]'"
+            f"engine {package}: the package {package} is not installed; install it with: pip install 'c360[{extra}]' "
+            f"(in a clone: python3 tools/setup_env.py {extra})"
         ) from None

@@ -16,9 +16,10 @@ import pyarrow.compute as pc
 from c360lib import cells, contract, gold
 from c360lib.engine import Pandas
 from c360lib.errors import UsageError
+from c360lib.files import read_table
 from c360lib.pipeline import Moment, run_layers
 from c360lib.schemas import GOLD, RAW, SILVER, STEWARD
-from c360lib.workspace import Workspace, read_table
+from c360lib.workspace import Workspace
 
 Row = dict[str, Any]
 _TARGETS = (
@@ -134,7 +135,8 @@ class _Story:
             ("The row in customer_360", self._row()),
         ):
             yield f"\n{title}"
-            yield from (f"  {line}" for line in section)
+            lines = list(section)
+            yield from (f"  {line}" for line in lines or ["none"])
 
     def _of_person(self, table: str) -> list[Row]:
         return sorted((r for r in self.tables[table] if r["person"] == self.person), key=lambda r: r["_row_number"])
@@ -192,9 +194,10 @@ class _Story:
             )
 
     def _behaviour(self) -> Iterator[str]:
+        told = {row["_row_number"]: row for row in self.tables["clickstream_marked"]}
         visits: dict[int, list[Row]] = {}
         for row in self._of_person("visits"):
-            visits.setdefault(row["visit"], []).append(row)
+            visits.setdefault(row["visit"], []).append(told[row["_row_number"]])
         for events in visits.values():
             named = sum(1 for e in events if e["record_id"] is not None)
             first, last = min(e["event_ts"] for e in events), max(e["event_ts"] for e in events)

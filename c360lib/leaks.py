@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from c360lib import cells
+from c360lib.files import Files
 from c360lib.rules import CHANNELS, UNSUBSCRIBE_PURPOSE
 from c360lib.schemas import RAW
-from c360lib.workspace import Files
 
 SLOT = ("profile_id", "purpose", "channel")
 

@@ -7,7 +7,7 @@ is published and `c360 validate` are the same code.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,14 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from c360lib import cells, rules
+from c360lib.files import Files
 from c360lib.identity import metrics
 from c360lib.leaks import consent_leaks, quarantined_consents
 from c360lib.rules import PURPOSES
 from c360lib.schemas import RAW
-from c360lib.workspace import Files, write_json
 
 PASS, WARN, FAIL, INFO = "pass", "warn", "fail", "info"
-REPORT = "customer360_quality_report"
 CRITICAL = (
     "profile_id",
     "as_of",
@@ -56,6 +55,7 @@ def audit(folder: Path, record: dict[str, Any], truth: pa.Table | None) -> list[
     return [
         *_profile_measures(files),
         *_consent_measures(files, record),
+        _untimed_orders(files),
         *_source_measures(record, files),
         *_freshness_measures(record),
         *_identity_measures(files, truth),
@@ -131,6 +131,15 @@ def _consent_measures(files: Files, record: dict[str, Any]) -> list[Measure]:
             "people who granted every marketing channel; never a target: a target would reward nagging",
         ),
     ]
+
+
+def _untimed_orders(files: Files) -> Measure:
+    orders = files.read("orders", ["status", "ordered_ts", "is_deleted"])
+    live = pc.and_(pc.equal(orders["status"], "paid"), pc.equal(orders["is_deleted"], "false"))
+    count = pc.sum(pc.and_(live, pc.equal(orders["ordered_ts"], ""))).as_py() or 0
+    return _at_most(
+        "paid_orders_without_time", count, 0, "paid orders whose ordered_ts cannot be read: left out of value", WARN
+    )
 
 
 # --- sources ----------------------------------------------------------------------------------------------------------
@@ -270,40 +279,3 @@ def _identity_measures(files: Files, truth: pa.Table | None) -> list[Measure]:
     if truth is not None:
         found += metrics.measures(accounts, truth)
     return found
-
-
-# --- the report -------------------------------------------------------------------------------------------------------
-def write_report(folder: Path, record: dict[str, Any], measures: Sequence[Measure]) -> None:
-    """Write the report as Markdown and JSON."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{REPORT}.md").write_text(markdown(record, measures), encoding="utf-8", newline="\n")
-    write_json(
-        folder / f"{REPORT}.json",
-        {
-            "release": record["release"],
-            "as_of": record["as_of"],
-            "status": status(measures),
-            "measures": [measure._asdict() for measure in measures],
-        },
-    )
-
-
-def markdown(record: dict[str, Any], measures: Sequence[Measure]) -> str:
-    """The report as people read it."""
-    lines = [
-        "# Customer 360 quality report",
-        "",
-        f"Release `{record['release']}`, as of {record['as_of']}. Status: **{status(measures)}**.",
-        "",
-        "A measure that fails keeps the release from being published; one that warns does not. "
-        "`info` has no threshold: it is there to be read.",
-        "",
-        "| measure | value | threshold | status | meaning |",
-        "| --- | --- | --- | --- | --- |",
-        *(f"| {m.name} | {m.value} | {m.threshold or 'none'} | {m.status} | {m.meaning} |" for m in measures),
-        "",
-        "Why marketing_consent_rate has no threshold: consent belongs to the person. A rate that a team must reach "
-        "turns into pressure on the people who are asked, so it is reported and never aimed at.",
-        "",
-    ]
-    return "\n".join(lines)

@@ -11,7 +11,7 @@ cents     as int, not negative (minor units of currency)  64-bit integer
 ts        `YYYY-MM-DDTHH:MM:SSZ`, UTC                     64-bit integer, seconds since 1970
 date      `YYYY-MM-DD`                                    64-bit integer, days since 1970
 bool      `true` or `false`                               boolean
-ratio     decimal, six places                             64-bit float
+ratio     decimal fraction                                  64-bit float
 ========  ==============================================  ====================================
 """
 

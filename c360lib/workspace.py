@@ -8,31 +8,34 @@ file is the only commit: whatever moment a run is killed at, the old release sta
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
 import shutil
 import stat
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv as pacsv
-import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from c360lib import bronze
 from c360lib.errors import BusyError, ContractError, IntegrityError, UsageError
+from c360lib.files import (
+    FORMATS,
+    CsvWriter,
+    file_sha256,
+    read_csv,
+    read_json,
+    remove_tree,
+    unlink,
+    write_json,
+)
 from c360lib.schemas import RAW, STEWARD, TRUTH, Table
 
 LAYER_FOLDERS = ("bronze", "silver", "gold", "reports")
 KEPT_RELEASES = 3
-FORMATS = ("csv", "parquet")
 _T = TypeVar("_T")
 
 
@@ -68,6 +71,12 @@ class Workspace:
             yield
         finally:
             lock.release()
+
+    def unlock_for_good(self) -> None:
+        """Remove the lock file too, and the data folder if nothing else is in it."""
+        with contextlib.suppress(OSError):
+            unlink(self.data / ".lock")
+            self.data.rmdir()
 
     # --- raw ----------------------------------------------------------------------------------------------------------
     def raw_file(self, source: str) -> Path:
@@ -139,12 +148,17 @@ class Workspace:
         """The manifest of the published release."""
         return read_json(self.current_release() / "manifest.json")
 
-    def begin(self) -> Path:
-        """An empty staging folder with one folder a layer."""
+    @contextlib.contextmanager
+    def staged(self) -> Iterator[Path]:
+        """A staging folder with one folder a layer, after what a killed run left is put right; gone afterwards."""
+        self.repair()
         remove_tree(self.staging)
         for folder in LAYER_FOLDERS:
             (self.staging / folder).mkdir(parents=True)
-        return self.staging
+        try:
+            yield self.staging
+        finally:
+            remove_tree(self.staging)
 
     def keep_failed(self, release: str) -> Path:
         """Set a staged release that must not be published aside; gives its path."""
@@ -178,8 +192,8 @@ class Workspace:
             return
         if old:
             raise IntegrityError(
-                f"{target}: the same inputs and rules gave another answer than before; "
-                "compare it with data/.staging and report it, or start afresh with `c360 reset`"
+                f"{target}: the same inputs and rules gave another answer than before; the new one is kept in "
+                f"{self.keep_failed(target.name)}; compare the two, or start afresh with `c360 reset`"
             )
         remove_tree(target)
         _seal(self.staging)
@@ -209,7 +223,7 @@ class Workspace:
             _link(path, target / path.name)
         for path in target.iterdir():  # the same table in the other format is an older release's
             if path.name not in names and any(path.with_suffix(f".{f}").name in names for f in FORMATS):
-                _unlink(path)
+                unlink(path)
 
     def verify(self) -> list[str]:
         """What differs between the published files and their manifest, in words; empty: nothing."""
@@ -241,7 +255,7 @@ class Workspace:
         removed += [self.generated_file, self.current_file]
         removed = [path for path in removed if path.exists()]
         for path in removed:
-            _unlink(path)
+            unlink(path)
         for tree in (self.releases, self.staging, self.generating, self.failed):
             if tree.exists():
                 remove_tree(tree)
@@ -264,11 +278,16 @@ class Workspace:
 def open_raw(path: Path, table: Table) -> tuple[bronze.Header, Iterator[bytes]]:
     """The header of a raw file and its blocks of whole lines; ContractError where it has no rows to give."""
     stream = path.open("rb")
-    line = stream.readline()
-    if not line.strip():
+    try:
+        line = stream.readline()
+        if not line.strip():
+            raise ContractError(
+                f"{path}: the file is empty; expected a header line with {', '.join(table.column_names)}"
+            )
+        header = bronze.read_header(line, table, str(path))
+    except ContractError:
         stream.close()
-        raise ContractError(f"{path}: the file is empty; expected a header line with {', '.join(table.column_names)}")
-    header = bronze.read_header(line, table, str(path))
+        raise
 
     def blocks() -> Iterator[bytes]:
         with stream:
@@ -290,115 +309,6 @@ def in_order(work: Callable[[bytes], _T], blocks: Iterable[bytes], threads: int 
             yield pending.popleft().result()
 
 
-# --- files ------------------------------------------------------------------------------------------------------------
-class CsvWriter:
-    """The only writer of CSV: commas, LF, quotes only around cells that need them, an empty cell for null."""
-
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
-        self._stream: BinaryIO = path.open("wb")
-        self._stream.write((",".join(schema.names) + "\n").encode())
-
-    def write_table(self, table: pa.Table) -> None:
-        """Append the rows of a table."""
-        for batch in table.to_batches():
-            self.write_batch(batch)
-
-    def write_batch(self, batch: pa.RecordBatch) -> None:
-        """Append the rows of a batch."""
-        ends = pa.scalar("\n", pa.string())
-        cells = [_quoted(pc.fill_null(column.cast(pa.string()), "")) for column in batch.columns]
-        lines = pc.binary_join_element_wise(pc.binary_join_element_wise(*cells, ","), ends, "")
-        if len(lines):
-            self._stream.write(_bytes_of(lines))
-
-    def __enter__(self) -> CsvWriter:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stream.close()
-
-
-_SPECIAL = tuple(b',"\r\n')
-
-
-def _quoted(cells: pa.Array) -> pa.Array:
-    """Cells with quotes around those that hold a comma, a quote or a line end."""
-    data = np.frombuffer(_bytes_of(cells), np.uint8)
-    if not np.isin(data, _SPECIAL).any():
-        return cells
-    needed = pc.match_substring_regex(cells, '[,"\r\n]')
-    doubled = pc.replace_substring(cells, '"', '""')
-    return pc.if_else(needed, pc.binary_join_element_wise('"', doubled, '"', ""), cells)
-
-
-def _bytes_of(cells: pa.Array) -> memoryview:
-    """The text of all cells, end to end."""
-    offsets = np.frombuffer(cells.buffers()[1], np.int32, len(cells) + 1, cells.offset * 4)
-    data = cells.buffers()[2]
-    return memoryview(b"" if data is None else data)[int(offsets[0]) : int(offsets[-1])]
-
-
-def read_csv(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """A file of ours, every column text and never null."""
-    with path.open("rb") as stream:
-        names = stream.readline().decode().rstrip("\r\n").split(",")
-    return pacsv.read_csv(
-        path,
-        parse_options=pacsv.ParseOptions(newlines_in_values=True),
-        convert_options=pacsv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()),
-            strings_can_be_null=False,
-            quoted_strings_can_be_null=False,
-            include_columns=list(columns) if columns else [],
-        ),
-    )
-
-
-def table_writer(path: Path, schema: pa.Schema) -> CsvWriter | pq.ParquetWriter:
-    """A writer of the format that the file's suffix names; use it in a `with`."""
-    return CsvWriter(path, schema) if path.suffix == ".csv" else pq.ParquetWriter(path, schema)
-
-
-def write_table(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
-    """Write batches as the file's suffix says; gives the row count."""
-    rows = 0
-    with table_writer(path, schema) as writer:
-        for batch in batches:
-            writer.write_batch(batch)
-            rows += len(batch)
-    return rows
-
-
-def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """A published table as it stands at rest, every column text."""
-    if path.suffix == ".csv":
-        return read_csv(path, columns)
-    table = pq.read_table(path, columns=list(columns) if columns else None)
-    return table.cast(pa.schema([(name, pa.string()) for name in table.column_names]))
-
-
-class Files:
-    """The silver and gold tables of one release folder, read when asked for."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def read(self, name: str, columns: Sequence[str]) -> pa.Table:
-        """Columns of a table as text; no rows where the table is not there."""
-        for layer in ("silver", "gold"):
-            for suffix in FORMATS:
-                path = self.folder / layer / f"{name}.{suffix}"
-                if path.exists():
-                    return read_table(path, columns)
-        return pa.table({column: pa.array([], pa.string()) for column in columns})
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def damaged_files(release: Path) -> list[str]:
     """Files of a release that are missing, changed or not listed in its manifest, in words."""
     manifest = read_json(release / "manifest.json")["files"]
@@ -411,27 +321,6 @@ def damaged_files(release: Path) -> list[str]:
             found.append(f"{path}: its content is not what the manifest promises")
     present = {p.relative_to(release).as_posix() for p in release.rglob("*") if p.is_file()} - {"manifest.json"}
     return found + [f"{release / name}: not in the manifest" for name in sorted(present - set(manifest))]
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file of ours."""
-    try:
-        value: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        return value
-    except (OSError, ValueError) as error:
-        raise IntegrityError(f"{path}: cannot be read as JSON ({error}); run `c360 reset`, then build again") from None
-
-
-def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Write a JSON object so that a kill leaves the old file or the new."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.part")
-    with draft.open("w", encoding="utf-8", newline="\n") as stream:
-        json.dump(value, stream, indent=2, ensure_ascii=False, sort_keys=True)
-        stream.write("\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    draft.replace(path)
 
 
 def _seal(release: Path) -> None:
@@ -450,7 +339,7 @@ def _link(source: Path, target: Path) -> None:
         if (here.st_size, here.st_mtime_ns) == (there.st_size, there.st_mtime_ns):
             return
     draft = target.with_name(f".{target.name}.part")
-    _unlink(draft)
+    unlink(draft)
     try:
         os.link(source, draft)
     except OSError:
@@ -458,19 +347,3 @@ def _link(source: Path, target: Path) -> None:
     if target.exists():
         target.chmod(stat.S_IWRITE | stat.S_IREAD) if os.name == "nt" else None
     draft.replace(target)
-
-
-def _unlink(path: Path) -> None:
-    if path.exists():
-        if os.name == "nt":
-            path.chmod(stat.S_IWRITE | stat.S_IREAD)
-        path.unlink()
-
-
-def remove_tree(path: Path) -> None:
-    """Remove a folder of ours with its read-only files; nothing where there is none."""
-    if path.exists():
-        for file in path.rglob("*"):
-            if file.is_file() and os.name == "nt":
-                file.chmod(stat.S_IWRITE | stat.S_IREAD)
-        shutil.rmtree(path)

@@ -1,0 +1,178 @@
+"""Raw files into an engine: each is read once, its bronze rows written on the way, its typed rows loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from c360lib import bronze, contract
+from c360lib.engine import Engine, Frame
+from c360lib.errors import ContractError
+from c360lib.files import file_sha256, table_writer, write_table
+from c360lib.schemas import BRONZE, RAW, STEWARD, Table
+from c360lib.workspace import Workspace, in_order, open_raw
+
+Progress = Callable[[str], object]
+
+
+@dataclass
+class Source:
+    """What loading one raw file told: rows, columns outside and absent, the latest arrival and its row."""
+
+    rows: int = 0
+    present: bool = True
+    extra_columns: tuple[str, ...] = ()
+    absent_columns: tuple[str, ...] = ()
+    latest_ingest: int | None = None
+    latest_row: int = 0
+    sha256: str = ""
+    usable: int = 0
+
+    def note(self, batch: pa.RecordBatch) -> None:
+        """Count a typed batch and keep its latest arrival."""
+        self.rows += len(batch)
+        self.usable += batch["_fault"].null_count
+        latest = pc.max(batch["ingest_ts"]).as_py()
+        if latest is not None and (self.latest_ingest is None or latest > self.latest_ingest):
+            self.latest_ingest = latest
+            self.latest_row = batch["_row_number"][pc.index(batch["ingest_ts"], latest).as_py()].as_py()
+
+
+@dataclass
+class Loaded:
+    """Typed rows of every source in the engine, and what was seen on the way."""
+
+    frames: dict[str, Frame] = field(default_factory=dict)
+    sources: dict[str, Source] = field(default_factory=dict)
+    unusable_decisions: int = 0
+
+    @property
+    def reach(self) -> int:
+        """The latest arrival of any row."""
+        known = [source.latest_ingest for source in self.sources.values() if source.latest_ingest is not None]
+        if not known:
+            raise ContractError("no row of any source has a readable ingest_ts, so there is no moment to build for")
+        return max(known)
+
+
+def load(
+    engine: Engine,
+    workspace: Workspace,
+    stage: Path | None,
+    suffix: str = "csv",
+    keep: Mapping[str, Sequence[str]] | None = None,
+    sources: Sequence[str] = tuple(RAW),
+    progress: Progress = lambda step: None,
+) -> Loaded:
+    """Read raw files once: bronze rows into `stage` (None: not written), typed rows into the engine.
+
+    `keep` names the only columns wanted of a source (with them alone are two rows of one key compared).
+    """
+    loaded = Loaded()
+    for name in sources:
+        table = RAW[name]
+        path = workspace.raw_file(name)
+        source = loaded.sources[name] = Source(present=path.exists() and path.stat().st_size > 0)
+        chosen = (keep or {}).get(name)
+        rows = (
+            iter(())
+            if not source.present and name != "customers"
+            else _typed_batches(path, table, source, stage, suffix, chosen)
+        )
+        loaded.frames[f"{name}_rows"] = engine.load(contract.typed_schema(table, chosen), rows)
+        if stage is not None and not source.present:
+            _write_bronze(stage, BRONZE[name].column_names, name, suffix, iter(()))
+        if name == "customers" and source.usable == 0:
+            raise ContractError(_no_usable_rows(path, source))
+        progress(name)
+    loaded.frames["decisions_rows"] = engine.load(contract.typed_schema(STEWARD), _decisions(workspace, loaded))
+    return loaded
+
+
+def _no_usable_rows(path: Path, source: Source) -> str:
+    if source.rows == 0:
+        return f"{path}: the file has a header but no rows; expected at least one customer"
+    return (
+        f"{path}: all {source.rows} rows are unusable, so no customer can be built; "
+        "check the first rows against docs/data-dictionary.md (times, op, lsn, source_system)"
+    )
+
+
+def _typed_batches(
+    path: Path, table: Table, source: Source, stage: Path | None, suffix: str, keep: Sequence[str] | None
+) -> Iterator[pa.RecordBatch]:
+    if not path.exists():
+        raise ContractError(
+            f"{path}: not found; customers.csv is the one file that must be there (see README, 'Your own files')"
+        )
+    header, blocks = open_raw(path, table)
+    source.extra_columns, source.absent_columns = header.extra, header.absent
+    source.sha256 = file_sha256(path)
+    hashed = [name for name in table.column_names if name in header.columns and name != "ingest_ts"]
+    wanted = None if keep is None else [name for name in header.columns if name in keep]
+
+    def work(block: bytes) -> tuple[pa.Table | None, pa.RecordBatch]:
+        parsed = bronze.parse(block, header.columns, wanted)
+        if stage is None:
+            numbered = parsed.append_column("_row_number", pa.array(range(1, len(parsed) + 1), pa.int64()))
+            return None, contract.typed_rows(numbered, table, keep)
+        rows = bronze.with_lineage(parsed, path.name, 1, hashed)
+        return rows, contract.typed_rows(rows, table, keep)
+
+    results = _numbered(in_order(work, blocks), source)
+    if stage is None:
+        yield from (typed for _, typed in results)
+        return
+    schema = pa.schema(
+        [(name, pa.int64() if name == "_row_number" else pa.string()) for name in bronze.bronze_columns(header)]
+    )
+    file = stage / "bronze" / f"{table.name}_bronze.{suffix}"
+    yield from _written_on_the_way(results, file, schema)
+
+
+def _numbered(
+    results: Iterator[tuple[pa.Table | None, pa.RecordBatch]], source: Source
+) -> Iterator[tuple[pa.Table | None, pa.RecordBatch]]:
+    """Blocks count their rows from 1; make the numbers those of the file."""
+    for rows, typed in results:
+        typed = typed.set_column(0, "_row_number", pc.add(typed["_row_number"], source.rows))
+        if rows is not None:
+            at = rows.column_names.index("_row_number")
+            rows = rows.set_column(at, "_row_number", pc.add(rows["_row_number"], source.rows))
+        source.note(typed)
+        yield rows, typed
+
+
+def _written_on_the_way(
+    results: Iterator[tuple[Any, pa.RecordBatch]], file: Path, schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
+    """Give typed batches on while their bronze rows are written."""
+    with table_writer(file, schema) as writer:
+        for rows, typed in results:
+            writer.write_table(rows.cast(schema))
+            yield typed
+
+
+def _write_bronze(
+    stage: Path, columns: Sequence[str], name: str, suffix: str, batches: Iterator[pa.RecordBatch]
+) -> None:
+    schema = pa.schema([(c, pa.int64() if c == "_row_number" else pa.string()) for c in columns])
+    write_table(stage / "bronze" / f"{name}_bronze.{suffix}", schema, batches)
+
+
+def _decisions(workspace: Workspace, loaded: Loaded) -> Iterator[pa.RecordBatch]:
+    path = workspace.steward_file
+    if not path.exists():
+        return
+    header, blocks = open_raw(path, STEWARD)
+    for block in blocks:
+        parsed = bronze.parse(block, header.columns)
+        numbered = parsed.append_column("_row_number", pa.array(range(1, len(parsed) + 1), pa.int64()))
+        typed = contract.typed_rows(numbered, STEWARD)
+        loaded.unusable_decisions += len(typed) - typed["_fault"].null_count
+        yield typed
