@@ -125,13 +125,19 @@ def _full(latest: Frame, unreadable: Frame) -> Frame:
 
 
 def activation(people: Frame, state: Frame, accounts: Frame, as_of: int) -> Frame:
-    """One row a live person, purpose and channel: activation_candidates."""
+    """One row a live person, purpose and channel: activation_candidates, with its `_place` in the order of the key."""
     live = people.filter(nw.col("live_record_count") > 0).select("person", "profile_id")
+    live = live.with_row_index("_at", order_by=["profile_id"])
+    pairs = [(purpose, channel) for purpose in PURPOSES for channel in CHANNELS]
     slots = [
         live.select(
-            "profile_id", slot=nw.col("person") * _SLOTS + number, purpose=nw.lit(purpose), channel=nw.lit(channel)
+            "profile_id",
+            purpose=nw.lit(purpose),
+            channel=nw.lit(channel),
+            slot=nw.col("person") * _SLOTS + number,
+            _place=nw.col("_at").cast(_INT) * _SLOTS + sorted(pairs).index((purpose, channel)),
         )
-        for number, (purpose, channel) in enumerate((p, c) for p in PURPOSES for c in CHANNELS)
+        for number, (purpose, channel) in enumerate(pairs)
     ]
     known = state.join(accounts.select("node", "record_id", "email", "phone"), on="node", how="left")
     rows = nw.concat(slots).join(known, on="slot", how="left")
@@ -153,11 +159,12 @@ def activation(people: Frame, state: Frame, accounts: Frame, as_of: int) -> Fram
         "purpose",
         "channel",
         "block_reason",
+        "_place",
         eligible=granted,
         consent_event_id="proof",
         evaluated_at=nw.lit(as_of).cast(_INT),
         identifier=nw.when(granted).then(nw.col("address")),
-    ).select(GOLD["activation_candidates"].column_names)
+    ).select(*GOLD["activation_candidates"].column_names, "_place")
 
 
 def summary(people: Frame, state: Frame) -> Frame:

@@ -24,7 +24,7 @@ from c360lib.workspace import Workspace
 Row = dict[str, Any]
 _TARGETS = (
     *(f"{source}_marked" for source in RAW),
-    *("identified", "people", "order_states", "visits", "tickets", "profile_base", "customers"),
+    *("identified", "people", "order_states", "stitched", "tickets", "profile_base", "customers"),
     *("activation_candidates", "identity_edges"),
 )
 
@@ -196,7 +196,7 @@ class _Story:
     def _behaviour(self) -> Iterator[str]:
         told = {row["_row_number"]: row for row in self.tables["clickstream_marked"]}
         visits: dict[int, list[Row]] = {}
-        for row in self._of_person("visits"):
+        for row in self._of_person("stitched"):
             visits.setdefault(row["visit"], []).append(told[row["_row_number"]])
         for events in visits.values():
             named = sum(1 for e in events if e["record_id"] is not None)

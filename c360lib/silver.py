@@ -241,49 +241,51 @@ def blocked_devices(rows: Frame) -> Frame:
     )
 
 
-def visitor_events(rows: Frame, blocked_devices: Frame) -> Frame:
-    """Current events as a visit sees them; `_copies` counts the events of one visitor and second."""
+def visits(rows: Frame, blocked_devices: Frame) -> Frame:
+    """Current events with `visit`, a number that the events of one visit share, and the `person` they name, if any.
+
+    A visit is a run of one visitor's events with gaps of at most 30 minutes; where an event names no device, its
+    account is the visitor.
+    """
     account = nw.concat_str([nw.lit("\x1f"), nw.col("record_id")])
     nobody = nw.concat_str([nw.lit("\x1f\x1f"), nw.col("event_id")])
     events = rows.filter(nw.col("disposition") == "current")
     events = events.with_columns(visitor=nw.coalesce(nw.col("anonymous_id"), account, nobody))
-    shared = blocked_devices.select(anonymous_id="key").with_columns(_is_shared=nw.lit(True))
-    events = events.join(shared, on="anonymous_id", how="left")
-    events, visitor = coded(events, ["visitor"], "_visitor")
-    events = events.with_columns(_copies=nw.len().over(*visitor, "event_ts"))
-    return events.select(
-        *visitor, "_row_number", "event_id", "event_ts", "ingest_ts", "person", "_is_shared", "_copies"
-    )
-
-
-def visits(events: Frame) -> Frame:
-    """Events with `visit` (the row number of the visit's first event) and the `person` they are given to.
-
-    A visit is a run of one visitor's events with gaps of at most 30 minutes. An event without an account takes the
-    next identified event's person in its visit, else the previous one's; on a blocked device it stays unassigned.
-    """
-    visitor = ["_visitor" if "_visitor" in events.collect_schema().names() else "visitor"]
-    events = _with_tie_rank(events, [*visitor, "event_ts"], "event_id").drop("event_id", "_copies")
-    order = ["event_ts", "_tie"]
-    events = events.with_columns(_gap=nw.col("event_ts") - nw.col("event_ts").shift(1).over(*visitor, order_by=order))
+    shared = blocked_devices.select(visitor="key").with_columns(is_shared=nw.lit(True))
+    events, visitor = coded(events.join(shared, on="visitor", how="left"), ["visitor"], "_visitor")
+    events = events.select(*visitor, "_row_number", "event_id", "event_ts", "ingest_ts", "person", "is_shared")
+    order = ["event_ts", "_row_number"]  # equal times have no gap, so their order cannot matter here
+    gap = nw.col("event_ts") - nw.col("event_ts").shift(1).over(*visitor, order_by=order)
+    events = events.with_columns(_gap=gap)
     begins = nw.col("_gap").is_null() | (nw.col("_gap") > SESSION_GAP_SECONDS)
     events = events.with_columns(_first=nw.when(begins).then(nw.col("_row_number")))
     events = events.with_columns(visit=nw.col("_first").fill_null(strategy="forward").over(*visitor, order_by=order))
     events = events.with_columns(
+        _least=nw.col("person").min().over("visit"), _most=nw.col("person").max().over("visit")
+    )
+    return events.drop(*visitor, "_gap", "_first")
+
+
+def stitched(events: Frame) -> Frame:
+    """Events of visits with the `person` they are given to.
+
+    An event without an account takes the next identified event's person in its visit, else the previous one's, in the
+    order of (event_ts, event_id); on a blocked device it stays unassigned.
+    """
+    named = ~nw.col("person").is_null()
+    open_end = ~named & nw.col("is_shared").is_null()
+    mixed = (nw.col("_least") != nw.col("_most")).fill_null(False)
+    of_one = events.filter(~mixed)
+    of_one = of_one.with_columns(person=nw.when(open_end).then(nw.col("_least")).otherwise(nw.col("person")))
+    of_many, order = events.filter(mixed), ["event_ts", "event_id"]
+    of_many = of_many.with_columns(
         _next=nw.col("person").fill_null(strategy="backward").over("visit", order_by=order),
         _last=nw.col("person").fill_null(strategy="forward").over("visit", order_by=order),
     )
-    stitched = nw.when(nw.col("_is_shared").is_null()).then(nw.coalesce(nw.col("_next"), nw.col("_last")))
-    person = nw.coalesce(nw.col("person"), stitched)
-    return events.select("_row_number", "event_ts", "ingest_ts", "visit", person=person)
-
-
-def _with_tie_rank(rows: Frame, within: list[str], text: str) -> Frame:
-    """Add `_tie`: the rank of `text` among rows that are equal in `within`. Only those few rows are sorted as text."""
-    alone = rows.filter(nw.col("_copies") == 1).with_columns(_tie=nw.lit(0).cast(nw.Int64()))
-    tied = rows.filter(nw.col("_copies") > 1).with_columns(_one=nw.lit(1).cast(nw.Int64()))
-    tied = tied.with_columns(_tie=nw.col("_one").cum_sum().over(*within, order_by=[text]).cast(nw.Int64())).drop("_one")
-    return nw.concat([alone, tied])
+    near = nw.coalesce(nw.col("_next"), nw.col("_last"))
+    of_many = of_many.with_columns(person=nw.when(open_end).then(near).otherwise(nw.col("person")))
+    columns = ["_row_number", "event_ts", "ingest_ts", "visit", "person"]
+    return nw.concat([of_one.select(columns), of_many.select(columns)])
 
 
 def assigned_tickets(rows: Frame, identified: Frame) -> Frame:
@@ -305,11 +307,16 @@ def conformed(rows: Frame, people: Frame, table: Table) -> Frame:
 
 
 def clickstream(rows: Frame, visits: Frame, people: Frame) -> Frame:
-    """Events with their person and session_id, the event_id of the visit's first event."""
+    """Events with their person and session_id: the visit's first event by (event_ts, event_id)."""
     current = rows.filter(nw.col("disposition") == "current").drop("person")
-    first = current.select(visit="_row_number", session_id="event_id")
-    given = visits.select("_row_number", "visit", "person").join(first, on="visit", how="inner")
-    return conformed(current.join(given, on="_row_number", how="inner"), people, SILVER["clickstream"])
+    given = visits.select("_row_number", "visit", "person")
+    events = current.join(given, on="_row_number", how="inner")
+    first = events.with_columns(_start=nw.col("event_ts").min().over("visit"))
+    first = first.filter(nw.col("event_ts") == nw.col("_start")).select("visit", session_id="event_id")
+    first = first.with_columns(_copies=nw.len().over("visit"))
+    tied = first.filter(nw.col("_copies") > 1).unique("visit", keep="first", order_by=["session_id"])
+    first = nw.concat([first.filter(nw.col("_copies") == 1), tied]).drop("_copies")
+    return conformed(events.join(first, on="visit", how="inner"), people, SILVER["clickstream"])
 
 
 def quarantine(rows: Frame, table: Table) -> Frame:

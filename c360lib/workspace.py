@@ -151,6 +151,7 @@ class Workspace:
     @contextlib.contextmanager
     def staged(self) -> Iterator[Path]:
         """A staging folder with one folder a layer, after what a killed run left is put right; gone afterwards."""
+        self._drop_old()
         self.repair()
         remove_tree(self.staging)
         for folder in LAYER_FOLDERS:
@@ -180,6 +181,7 @@ class Workspace:
         before = read_json(self.current_file)["kept"] if self.current_file.exists() else []
         kept = [release, *(name for name in before if name != release)][:KEPT_RELEASES]
         write_json(self.current_file, {"release": release, "kept": kept})
+        self._drop_old()
         self.repair()
 
     def _replace_or_keep(self, target: Path) -> None:
@@ -200,16 +202,19 @@ class Workspace:
         self.staging.replace(target)
 
     def repair(self) -> None:
-        """Finish what a killed run left: links as the published release has them, and nothing older than is kept."""
+        """Put the links right that a killed run or a person changed; safe beside a build that is going on."""
         if not self.current_file.exists():
             return
-        record = read_json(self.current_file)
-        for path in self.releases.iterdir() if self.releases.exists() else ():
-            if path.name not in record["kept"]:
-                remove_tree(path)
-        release = self.releases / record["release"]
+        release = self.current_release()
         for folder in LAYER_FOLDERS:
             self._link_folder(release / folder, self.opened_folder(folder))
+
+    def _drop_old(self) -> None:
+        """Remove releases that are no longer kept; only for who holds the workspace."""
+        kept = read_json(self.current_file)["kept"] if self.current_file.exists() else []
+        for path in self.releases.iterdir() if self.releases.exists() else ():
+            if path.name not in kept:
+                remove_tree(path)
 
     def opened_folder(self, folder: str) -> Path:
         """The folder of a layer that people open."""
