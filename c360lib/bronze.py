@@ -23,9 +23,8 @@ from c360lib.errors import ContractError
 from c360lib.schemas import LINEAGE, Table
 
 BLOCK_BYTES = 16 << 20
-MAX_RECORD_LINES = 200
 _BOM = b"\xef\xbb\xbf"
-_QUOTE, _NEWLINE = 34, 10
+_QUOTE, _NEWLINE, _RETURN, _COMMA = 34, 10, 13, 44
 
 
 @dataclass(frozen=True)
@@ -68,6 +67,8 @@ def read_header(line: bytes, table: Table, file: str) -> Header:
 def blocks(stream: BinaryIO, size: int = BLOCK_BYTES) -> Iterator[bytes]:
     """The rest of a file in pieces of about `size` bytes, cut after a line end that is not inside quotes.
 
+    Once a quote stands where none may stand, nobody can say what is inside quotes: the rest is then one piece.
+
     >>> list(blocks(io.BytesIO(b'a,"x\\ny"\\nb,c\\n'), 4))
     [b'a,"x\\ny"\\n', b'b,c\\n']
     """
@@ -75,6 +76,9 @@ def blocks(stream: BinaryIO, size: int = BLOCK_BYTES) -> Iterator[bytes]:
     while piece := stream.read(size):
         rest += piece
         cut = _last_record_end(rest)
+        if cut and not _has_sound_quotes(rest[:cut]):
+            yield rest + stream.read()
+            return
         if cut:
             yield rest[:cut]
             rest = rest[cut:]
@@ -92,34 +96,63 @@ def _last_record_end(block: bytes) -> int:
     return int(outside[-1]) + 1 if len(outside) else 0
 
 
+def _has_sound_quotes(block: bytes) -> bool:
+    """True where quotes open at the start of a cell, close at its end, and are doubled in between.
+
+    >>> [_has_sound_quotes(cell) for cell in (b'a,"b, ""c"" d"', b'5" tv', b'"a"b', b'"a')]
+    [True, False, False, False]
+    """
+    if b'"' not in block:
+        return True
+    data = np.frombuffer(b"\n" + block + b"\n", np.uint8)
+    quotes = np.flatnonzero(data == _QUOTE)
+    opening, closing = quotes[::2], quotes[1::2]
+    if len(opening) != len(closing):
+        return False
+    opens = np.isin(data[opening - 1], (_COMMA, _NEWLINE, _QUOTE))
+    closes = np.isin(data[closing + 1], (_COMMA, _NEWLINE, _RETURN, _QUOTE))
+    return bool(opens.all() and closes.all())
+
+
 def parse(block: bytes, columns: Sequence[str], keep: Sequence[str] | None = None) -> pa.Table:
     """Rows of a block: the `keep` columns (default: all) as text, and `_raw_base64`, empty for a readable line.
 
     >>> parse(b"1,a\\n2\\n", ["id", "name"]).to_pylist()
     [{'id': '1', 'name': 'a', '_raw_base64': ''}, {'id': '', 'name': '', '_raw_base64': 'Mg=='}]
     """
+    table = _parse_whole(block, columns, keep) if _is_plain(block) else None
+    return _parse_by_line(block, columns).select([*(keep or columns), "_raw_base64"]) if table is None else table
+
+
+def _is_plain(block: bytes) -> bool:
+    """True where every parser reads the block alike: UTF-8, sound quotes, no lone CR, no byte order mark."""
+    try:
+        block.decode()
+    except UnicodeDecodeError:
+        return False
+    whole_line_ends = b"\r" not in block or block.count(b"\r") == block.count(b"\r\n")
+    return whole_line_ends and not block.startswith(_BOM) and _has_sound_quotes(block)
+
+
+def _parse_whole(block: bytes, columns: Sequence[str], keep: Sequence[str] | None) -> pa.Table | None:
+    """As `parse`, by Arrow; None where a line has not as many cells as there are columns."""
     damaged: list[pacsv.InvalidRow] = []
 
     def note(row: pacsv.InvalidRow) -> str:
         damaged.append(row)
         return "skip"
 
-    try:
-        table = pacsv.read_csv(
-            pa.BufferReader(block),
-            pacsv.ReadOptions(column_names=list(columns), use_threads=False, block_size=len(block) + 1),
-            pacsv.ParseOptions(newlines_in_values=_QUOTE in block, invalid_row_handler=note),
-            pacsv.ConvertOptions(
-                column_types=dict.fromkeys(columns, pa.string()),
-                strings_can_be_null=False,
-                include_columns=list(keep or columns),
-            ),
-        )
-        if not damaged:
-            return table.append_column("_raw_base64", _repeated("", len(table)))
-    except pa.ArrowInvalid:
-        pass
-    return _parse_by_line(block, columns).select([*(keep or columns), "_raw_base64"])
+    table = pacsv.read_csv(
+        pa.BufferReader(block),
+        pacsv.ReadOptions(column_names=list(columns), use_threads=False, block_size=len(block) + 1),
+        pacsv.ParseOptions(newlines_in_values=_QUOTE in block, invalid_row_handler=note),
+        pacsv.ConvertOptions(
+            column_types=dict.fromkeys(columns, pa.string()),
+            strings_can_be_null=False,
+            include_columns=list(keep or columns),
+        ),
+    )
+    return None if damaged else table.append_column("_raw_base64", _repeated("", len(table)))
 
 
 def _repeated(text: str, count: int) -> pa.Array:
@@ -128,17 +161,16 @@ def _repeated(text: str, count: int) -> pa.Array:
 
 def _parse_by_line(block: bytes, columns: Sequence[str]) -> pa.Table:
     """As `parse`, one record at a time; a bad record costs its first line only, so that the next lines are read."""
-    lines = block.splitlines(keepends=True) if b"\n" not in block else block.split(b"\n")
-    if b"\n" in block:
-        lines = [line + b"\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
+    csv.field_size_limit(max(csv.field_size_limit(), len(block)))
+    lines = block.splitlines(keepends=True)
     rows: list[list[str]] = []
     at = 0
     while at < len(lines):
         cells, used = _record(lines, at, len(columns))
         if cells is not None:
             rows.append([*cells, ""])
-        elif lines[at].strip():
-            rows.append([*[""] * len(columns), base64.b64encode(lines[at].rstrip(b"\r\n")).decode()])
+        elif bare := lines[at].rstrip(b"\r\n"):
+            rows.append([*[""] * len(columns), base64.b64encode(bare).decode()])
         at += used
     names = [*columns, "_raw_base64"]
     return pa.table({name: pa.array([row[i] for row in rows], pa.string()) for i, name in enumerate(names)})
@@ -146,10 +178,11 @@ def _parse_by_line(block: bytes, columns: Sequence[str]) -> pa.Table:
 
 def _record(lines: Sequence[bytes], at: int, width: int) -> tuple[list[str] | None, int]:
     """The cells of the record that begins at a line and how many lines it takes; (None, 1) where it is bad."""
-    text = ""
-    for used, line in enumerate(lines[at : at + MAX_RECORD_LINES], start=1):
+    for last in range(at, len(lines)):
+        if last > at and b'"' not in lines[last]:
+            continue  # no cell can end here
         try:
-            text += line.decode()
+            text = b"".join(lines[at : last + 1]).decode()
             records = list(csv.reader(io.StringIO(text, newline=""), strict=True))
         except UnicodeDecodeError:
             return None, 1
@@ -158,7 +191,7 @@ def _record(lines: Sequence[bytes], at: int, width: int) -> tuple[list[str] | No
                 continue
             return None, 1
         fits = len(records) == 1 and len(records[0]) == width
-        return (records[0], used) if fits else (None, 1)
+        return (records[0], last + 1 - at) if fits else (None, 1)
     return None, 1
 
 
@@ -181,7 +214,8 @@ def with_lineage(rows: pa.Table, file: str, first_row_number: int, hashed: Seque
 
 def row_hashes(rows: pa.Table) -> pa.Array:
     """A fingerprint of each row of text columns: SipHash-2-4 (as pandas.util.hash_array), 64 bits, hexadecimal."""
-    joined = pc.binary_join_element_wise(*rows.columns, "\x1f")
+    parts = [pc.replace_substring(column, "\x1f", "\x1f\x1f") for column in rows.columns]
+    joined = pc.binary_join_element_wise(*parts, " \x1f ")
     values = hashes_of(joined)
     text = values.astype(">u8").tobytes().hex().encode()
     offsets = np.arange(0, 16 * len(values) + 1, 16, dtype=np.int32)

@@ -82,7 +82,8 @@ def unreadable(consents: Frame, touches: Frame) -> Frame:
     counted = counted.with_columns(channel=nw.col("channel").fill_null("any"))
     rivals = rivals.join(counted, on=["event_id", "record_id", "purpose", "channel"], how="anti")
     others = rows.filter(nw.col("rule") != "one_content_per_key")
-    lost = touches.filter(bad & ~nw.col("person").is_null() & (nw.col("event_name") == "unsubscribed"))
+    left = nw.col("event_name").fill_null("unsubscribed") == "unsubscribed"  # unreadable: it may have been one
+    lost = touches.filter(bad & ~nw.col("person").is_null() & left)
     lost = lost.with_columns(purpose=nw.lit(UNSUBSCRIBE_PURPOSE))
     columns = ["person", "purpose", "channel"]
     slots = _by_slot(nw.concat([rivals.select(columns), others.select(columns), lost.select(columns)])).select("slot")

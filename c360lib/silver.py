@@ -14,7 +14,7 @@ from c360lib.rules import MAX_ACCOUNTS_PER_DEVICE, SESSION_GAP_SECONDS
 from c360lib.schemas import RAW, SILVER, Table
 
 DISPOSITIONS = ("current", "superseded", "duplicate", "quarantined", "not_yet", "erased")
-_SEPARATOR = "\x1f"
+_BAR = "\x1f"
 _TEXT = nw.String()
 
 
@@ -35,7 +35,7 @@ def admitted(rows: Frame, directory: Frame, table: Table, as_of: int) -> Frame:
     """
     rows, entity = coded(rows, table.entity, "_entity")
     if table.is_cdc and table.name != "customers":
-        rows = _with_account_of_last_state(rows, entity)
+        rows = _with_account_of_last_state(rows, entity, as_of)
     rows = rows.join(directory, on="record_id", how="left")
     rows = rows.with_columns(disposition=_disposition(table, as_of), rule=nw.col("_fault"), detail=nw.col("_detail"))
     usable = nw.col("disposition").is_null()
@@ -50,15 +50,25 @@ def _key(entity: list[str], table: Table) -> list[str]:
     return [*entity, "lsn"] if table.is_cdc else entity
 
 
-def _with_account_of_last_state(rows: Frame, entity: list[str]) -> Frame:
-    """A delete may leave the account out; it is then the account of the entity's last state."""
+def _with_account_of_last_state(rows: Frame, entity: list[str], as_of: int) -> Frame:
+    """A delete may leave the account out; it is then that of the last state before it that has arrived.
+
+    Where two rows of one lsn name different accounts, neither tells.
+    """
     lacking = (nw.col("record_id").is_null() & (nw.col("op") == "d")).fill_null(False)
     deletes = rows.filter(lacking)
-    states = rows.filter(~nw.col("record_id").is_null()).join(
+    arrived = (nw.col("ingest_ts") <= as_of) & (nw.col("event_ts") <= as_of) & nw.col("_fault").is_null()
+    states = rows.filter(arrived & (nw.col("op") != "d"))
+    states = states.select(*entity, "record_id", _lsn="lsn").join(
         deletes.select(entity).unique(entity), on=entity, how="semi"
     )
-    last = states.unique(entity, keep="last", order_by=["lsn", "_row_number"]).select(*entity, "record_id")
-    deletes = deletes.drop("record_id").join(last, on=entity, how="left")
+    states = states.with_columns(
+        _least=nw.col("record_id").min().over(*entity, "_lsn"), _most=nw.col("record_id").max().over(*entity, "_lsn")
+    )
+    states = states.filter(nw.col("_least") == nw.col("_most")).unique([*entity, "_lsn"])
+    before = deletes.select(*entity, "_row_number", "lsn").join(states, on=entity, how="inner")
+    last = before.filter(nw.col("_lsn") < nw.col("lsn")).unique("_row_number", keep="last", order_by=["_lsn"])
+    deletes = deletes.drop("record_id").join(last.select("_row_number", "record_id"), on="_row_number", how="left")
     return nw.concat([rows.filter(~lacking), deletes.select(rows.collect_schema().names())])
 
 
@@ -99,7 +109,8 @@ def _judged_repeats(rows: Frame, table: Table, key: list[str]) -> Frame:
     """Rows that share a key: equal content is a duplicate (the earliest arrival stays), other content a conflict."""
     columns = rows.collect_schema().names()
     names = [n for n in columns if n in (*table.column_names, "record_id") and n != "ingest_ts"]
-    content = nw.concat_str([nw.col(n).cast(_TEXT).fill_null("") for n in names], separator=_SEPARATOR)
+    cells = [nw.col(n).cast(_TEXT).fill_null("").str.replace_all(_BAR, _BAR * 2, literal=True) for n in names]
+    content = nw.concat_str(cells, separator=f" {_BAR} ")
     rows = rows.with_columns(_content=content)
     rows = rows.with_columns(
         _least=nw.col("_content").min().over(*key),
@@ -244,15 +255,16 @@ def blocked_devices(rows: Frame) -> Frame:
 def visits(rows: Frame, blocked_devices: Frame) -> Frame:
     """Current events with `visit`, a number that the events of one visit share, and the `person` they name, if any.
 
-    A visit is a run of one visitor's events with gaps of at most 30 minutes; where an event names no device, its
-    account is the visitor.
+    A visit is a run of one visitor's events with gaps of at most 30 minutes. The visitor is the device; where there is
+    none, or too many accounts use it, the account; else the event stands alone.
     """
-    account = nw.concat_str([nw.lit("\x1f"), nw.col("record_id")])
-    nobody = nw.concat_str([nw.lit("\x1f\x1f"), nw.col("event_id")])
-    events = rows.filter(nw.col("disposition") == "current")
-    events = events.with_columns(visitor=nw.coalesce(nw.col("anonymous_id"), account, nobody))
-    shared = blocked_devices.select(visitor="key").with_columns(is_shared=nw.lit(True))
-    events, visitor = coded(events.join(shared, on="visitor", how="left"), ["visitor"], "_visitor")
+    shared = blocked_devices.select(anonymous_id="key").with_columns(is_shared=nw.lit(True))
+    events = rows.filter(nw.col("disposition") == "current").join(shared, on="anonymous_id", how="left")
+    device = nw.when(nw.col("is_shared").is_null()).then(nw.col("anonymous_id"))
+    account = nw.concat_str([nw.lit(_BAR), nw.col("record_id")])
+    nobody = nw.concat_str([nw.lit(_BAR * 2), nw.col("event_id")])
+    events = events.with_columns(visitor=nw.coalesce(device, account, nobody))
+    events, visitor = coded(events, ["visitor"], "_visitor")
     events = events.select(*visitor, "_row_number", "event_id", "event_ts", "ingest_ts", "person", "is_shared")
     order = ["event_ts", "_row_number"]  # equal times have no gap, so their order cannot matter here
     gap = nw.col("event_ts") - nw.col("event_ts").shift(1).over(*visitor, order_by=order)
