@@ -1,0 +1,63 @@
+"""The core of gold as c360lib computes it: the layers of the product, on one engine, without writing files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import narwhals as nw
+import pyarrow as pa
+
+from bench.tables import KEYS, SCHEMAS
+from c360lib import build, load, rules
+from c360lib.engine import Engine, Frame, open_engine
+from c360lib.pipeline import Moment, run_layers
+from c360lib.workspace import Workspace
+
+ARRIVAL = ("event_ts", "ingest_ts")
+REFERENCE = ("source_system", "customer_id")
+CHANGE = (*ARRIVAL, *REFERENCE, "op", "lsn")
+USED = {  # the columns that the core needs, as the peers read only what they need
+    "customers": (*CHANGE, "first_name", "last_name", "email", "phone", "date_of_birth", "street", "loyalty_id"),
+    "orders": (*CHANGE, "order_id", "status", "ordered_ts", "currency", "net_amount_cents"),
+    "clickstream": (*ARRIVAL, *REFERENCE, "event_id", "anonymous_id"),
+    "support_tickets": (),
+    "campaign_events": (*ARRIVAL, *REFERENCE, "event_id", "channel", "event_name"),
+    "consent_events": (*ARRIVAL, *REFERENCE, "event_id", "purpose", "channel", "status", "expires_ts"),
+    "erasure_requests": (*ARRIVAL, *REFERENCE, "request_id"),
+}
+LAYERS = ("people", "customer_identity", "value", "activity", "activation_candidates")
+
+
+def core(root: Path, engine: str, as_of: str) -> dict[str, pa.Table]:
+    """The four tables of `bench.tables.SCHEMAS`, from ROOT/data/raw."""
+    sources = [name for name, columns in USED.items() if columns]
+    with open_engine(engine) as runner:
+        loaded = load.load(runner, Workspace(root), None, keep=USED, sources=sources)
+        at = Moment(build.end_of_day(as_of), loaded.reach)
+        frames: dict[str, Frame] = {}
+        tables: dict[str, pa.Table] = {}
+        for name, frame in run_layers(runner, loaded.frames, at, LAYERS):
+            if name == "people":
+                frames[name] = frame = frame.filter(nw.col("live_record_count") > 0).select("person", "profile_id")
+            elif name in ("value", "activity"):
+                tables[name] = _table(runner, _of_everybody(frames["people"], frame), name)
+            else:
+                short = {"customer_identity": "identity", "activation_candidates": "consent"}[name]
+                tables[short] = _table(runner, frame, short)
+        return tables
+
+
+def _of_everybody(people: Frame, measures: Frame) -> Frame:
+    """Measures of every live person, zero where there was nothing to count."""
+    rows = people.join(measures, on="person", how="left")
+    zeros = {"order_count", "lifetime_value_cents", "rfm_frequency", "rfm_monetary_cents", "sessions_30d", "events_30d"}
+    names = rows.collect_schema().names()
+    rows = rows.with_columns(nw.col(name).fill_null(0) for name in names if name in zeros)
+    if "rfm_score" in names:
+        rows = rows.with_columns(nw.col("rfm_score").fill_null(rules.RFM_SCORE_WITHOUT_ORDER))
+    return rows
+
+
+def _table(runner: Engine, frame: Frame, name: str) -> pa.Table:
+    batches = list(runner.batches(frame.select(SCHEMAS[name].names), KEYS[name]))
+    return pa.Table.from_batches(batches).cast(SCHEMAS[name]) if batches else SCHEMAS[name].empty_table()

@@ -1,0 +1,218 @@
+"""kill -9 at any moment leaves the old release or the new one, whole, and the next build works."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from c360lib.build import build
+from c360lib.files import file_sha256, read_json, remove_tree, write_json
+from c360lib.generate import generate
+from c360lib.workspace import LAYER_FOLDERS, Workspace
+
+MOMENTS, MANY_MOMENTS = 6, 50
+SEED = 360
+
+
+class Input(NamedTuple):
+    """A workspace with raw files and truth, the release that they make and the SHA-256 of each of its files."""
+
+    ours: Workspace
+    release: str
+    files: dict[str, str]
+
+
+def command(root: Path) -> list[str]:
+    """The build that is killed."""
+    return [sys.executable, "-m", "c360lib", "build", str(root), "--engine", "polars"]
+
+
+def give(ours: Workspace, given: Input) -> None:
+    """Let the raw files and the truth be these."""
+    for target, source in ((ours.raw, given.ours.raw), (ours.truth_file.parent, given.ours.truth_file.parent)):
+        remove_tree(target)
+        shutil.copytree(source, target)
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Input, Input]:
+    """Two inputs and what comes of each when nothing happens."""
+    made = []
+    for seed in (1, 2):
+        ours = Workspace(tmp_path_factory.mktemp(f"input_{seed}"))
+        ours.write_generated(generate(80, seed), {})
+        result = build(ours, "polars")
+        files = {name: entry["sha256"] for name, entry in ours.manifest()["files"].items()}
+        made.append(Input(ours, result.release, files))
+    return made[0], made[1]
+
+
+@pytest.fixture(scope="module")
+def seconds(inputs: tuple[Input, Input], tmp_path_factory: pytest.TempPathFactory) -> float:
+    """How long such a build takes when nothing happens."""
+    ours = Workspace(tmp_path_factory.mktemp("timed"))
+    give(ours, inputs[0])
+    started = time.perf_counter()
+    subprocess.run(command(ours.root), check=True, capture_output=True)
+    return time.perf_counter() - started
+
+
+def opened_files(ours: Workspace) -> dict[str, str]:
+    """SHA-256 of what people open, named as in a manifest."""
+    return {
+        f"{folder}/{path.name}": file_sha256(path)
+        for folder in LAYER_FOLDERS
+        for path in ours.opened_folder(folder).iterdir()
+        if not path.name.startswith(".")
+    }
+
+
+def kill_at_random(ours: Workspace, inputs: tuple[Input, Input], seconds: float, moments: int) -> Iterator[str]:
+    """Build one input and the other by turns, each build killed at some moment; gives what stands afterwards."""
+    chance = random.Random(SEED)
+    give(ours, inputs[0])
+    subprocess.run(command(ours.root), check=True, capture_output=True)
+    for turn in range(moments):
+        give(ours, inputs[(turn + 1) % 2])
+        with subprocess.Popen(command(ours.root), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            time.sleep(seconds * chance.uniform(0.3, 1.05))
+            process.kill()
+        assert [] == ours.verify()
+        standing = {each.release: each.files for each in inputs}
+        release = str(ours.current())
+        assert standing[release] == {n: e["sha256"] for n, e in ours.manifest()["files"].items()}
+        assert standing[release] == opened_files(ours)
+        yield release
+
+
+def then_build(ours: Workspace, inputs: tuple[Input, Input]) -> None:
+    """Whatever was left behind, both inputs build and nothing unfinished remains."""
+    for given in inputs:
+        give(ours, given)
+        assert given.release == build(ours, "polars").release
+        assert [] == ours.verify()
+        assert given.files == opened_files(ours)
+    assert {each.release for each in inputs} >= {path.name for path in ours.releases.iterdir()}
+    assert not ours.staging.exists()
+
+
+def test_a_killed_build_leaves_a_whole_release(inputs: tuple[Input, Input], seconds: float, tmp_path: Path) -> None:
+    """Six moments: what stands verifies, and is the old release or the new."""
+    ours = Workspace(tmp_path)
+    assert MOMENTS == len(list(kill_at_random(ours, inputs, seconds, MOMENTS)))
+    then_build(ours, inputs)
+
+
+@pytest.mark.slow
+def test_fifty_killed_builds_leave_a_whole_release(inputs: tuple[Input, Input], seconds: float, tmp_path: Path) -> None:
+    """Fifty moments, among them some before and some after the commit."""
+    ours = Workspace(tmp_path)
+    standing = list(kill_at_random(ours, inputs, seconds, MANY_MOMENTS))
+    assert MANY_MOMENTS == len(standing)
+    then_build(ours, inputs)
+
+
+# Publishing, killed just before its n-th change of the file system: n is counted up until publishing gets through.
+EVERY_STEP = """
+import os, shutil, signal, sys
+from pathlib import Path
+from c360lib.files import file_sha256, write_json
+from c360lib.workspace import LAYER_FOLDERS, Workspace
+
+CHANGES = {"os.rename", "os.link", "os.remove", "os.rmdir", "os.mkdir", "os.chmod", "shutil.rmtree"}
+template, root = Path(sys.argv[1]), Path(sys.argv[2])
+
+def publish(ours, text, staged=lambda: None):
+    with ours.staged() as folder:
+        for layer in LAYER_FOLDERS:
+            (folder / layer / "t.csv").write_text(text + layer)
+        files = {p.relative_to(folder).as_posix(): {"sha256": file_sha256(p)} for p in folder.rglob("*") if p.is_file()}
+        write_json(folder / "manifest.json", {"files": files})
+        staged()
+        ours.publish(text)
+
+def die_after(steps):
+    left = [steps]
+    def hook(event, args):
+        writes = event == "open" and isinstance(args[1], str) and set(args[1]) & set("wax+")
+        if event in CHANGES or writes:
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            left[0] -= 1
+    publish(Workspace(root), sys.argv[3], lambda: sys.addaudithook(hook))
+    os._exit(0)
+
+for steps in range(1000):
+    shutil.rmtree(root, ignore_errors=True)
+    shutil.copytree(template, root, symlinks=True)
+    child = os.fork()
+    if child == 0:
+        die_after(steps)
+    _, status = os.waitpid(child, 0)
+    ours = Workspace(root)
+    found, current = ours.verify(), ours.current()
+    opened = {ours.opened_folder(layer).joinpath("t.csv").read_text() for layer in LAYER_FOLDERS}
+    assert not found, (steps, found)
+    assert opened == {current + layer for layer in LAYER_FOLDERS}, (steps, current, opened)
+    print(current)
+    publish(ours, sys.argv[3])
+    assert (ours.current(), ours.verify()) == (sys.argv[3], []), steps
+    if os.waitstatus_to_exitcode(status) == 0:
+        break
+"""
+
+
+def publish_in(root: Path, release: str) -> None:
+    """A published release of one line a layer, as the script above makes them."""
+    ours = Workspace(root)
+    with ours.staged() as stage:
+        for layer in LAYER_FOLDERS:
+            (stage / layer / "t.csv").write_text(release + layer)
+        files = {p.relative_to(stage).as_posix(): {"sha256": file_sha256(p)} for p in stage.rglob("*") if p.is_file()}
+        write_json(stage / "manifest.json", {"files": files})
+        ours.publish(release)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a process is forked for each step")
+@pytest.mark.parametrize("release", ["new", "old"])
+def test_publishing_killed_at_every_step(release: str, tmp_path: Path) -> None:
+    """Old stands until one step, new from then on; an older release published again comes back the same way."""
+    template = tmp_path / "template"
+    for name in ("oldest", "old", "older"):
+        publish_in(template, name)
+    script = [sys.executable, "-c", EVERY_STEP, str(template), str(tmp_path / "root"), release]
+    told = subprocess.run(script, capture_output=True, text=True, check=False)
+    assert "" == told.stderr
+    standing = told.stdout.split()
+    before = standing.index(release)
+    assert 3 <= before
+    assert 5 <= len(standing) - before
+    assert ["older"] * before + [release] * (len(standing) - before) == standing
+
+
+def test_a_killed_generate_leaves_no_half_of_a_file(tmp_path: Path) -> None:
+    """Raw files are put in place whole: each is the first data's or the second's, and a later generate works."""
+    ours, other = Workspace(tmp_path / "ours"), Workspace(tmp_path / "other")
+    ours.write_generated(generate(300, 1), {})
+    other.write_generated(generate(300, 2), {})
+    wanted = {p.name: {p.read_bytes(), (ours.raw / p.name).read_bytes()} for p in other.raw.iterdir()}
+    call = [sys.executable, "-m", "c360lib", "generate", str(ours.root), "--customers", "300", "--seed", "2"]
+    chance = random.Random(SEED)
+    for _ in range(3):
+        with subprocess.Popen(call, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            time.sleep(chance.uniform(0.8, 2))
+            process.kill()
+        assert [] == [name for name, contents in wanted.items() if (ours.raw / name).read_bytes() not in contents]
+    subprocess.run(call, check=True, capture_output=True)
+    assert {p.name: p.read_bytes() for p in other.raw.iterdir()} == {p.name: p.read_bytes() for p in ours.raw.iterdir()}
+    recorded = read_json(ours.generated_file)["files"]
+    assert recorded == {name: file_sha256(ours.root / name) for name in recorded}
