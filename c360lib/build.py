@@ -100,10 +100,10 @@ def _refuse_future(workspace: Workspace, loaded: Loaded, now: int | None) -> Non
 
 def _release_id(loaded: Loaded, workspace: Workspace, at: Moment, suffix: str) -> str:
     """Inputs, moment, rules and code, hashed: the same of all gives the same id. The engine does not count."""
-    steward = file_sha256(workspace.steward_file) if workspace.steward_file.exists() else ""
+    beside = {path.name: file_sha256(path) for path in (workspace.steward_file, workspace.truth_file) if path.exists()}
     parts = {
         "inputs": {name: source.sha256 for name, source in loaded.sources.items()},
-        "steward": steward,
+        "beside": beside,
         "as_of": at.as_of,
         "format": suffix,
         "rules": rules.RULES_VERSION,

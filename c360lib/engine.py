@@ -128,9 +128,7 @@ class DuckDB(Engine):
     def __init__(self, memory_limit: str | None = None) -> None:
         duckdb = _import("duckdb", "engines")
         self._error: type[Exception] = duckdb.Error
-        self._spill = tempfile.mkdtemp(prefix="c360-duckdb-")
-        self._connection = duckdb.connect(":memory:", config={"temp_directory": self._spill})
-        self._connection.execute("set preserve_insertion_order = false")
+        self._connection = duckdb.connect(":memory:")
         if memory_limit is not None:
             try:
                 self._connection.execute("set memory_limit = ?", [memory_limit])
@@ -138,6 +136,9 @@ class DuckDB(Engine):
                 raise UsageError(
                     f"--memory-limit: expected a size such as 2GB, got {memory_limit!r} ({error})"
                 ) from None
+        self._spill = tempfile.mkdtemp(prefix="c360-duckdb-")
+        self._connection.execute("set temp_directory = ?", [self._spill])
+        self._connection.execute("set preserve_insertion_order = false")
         self._names: dict[int, str] = {}
         self._made = 0
 

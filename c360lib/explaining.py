@@ -86,6 +86,7 @@ def _slice_rows(workspace: Workspace, ours: set[str]) -> dict[str, pa.RecordBatc
     others |= _values(customers, "record_id", _is_in(customers, "email_key", emails))
     chosen = {name: _is_in(batch, "record_id", ours) for name, batch in rows.items()}
     chosen["customers"] = _is_in(customers, "record_id", ours | others)
+    chosen["erasure_requests"] = pc.is_valid(rows["erasure_requests"]["_row_number"])
     chosen["clickstream"] = pc.or_(chosen["clickstream"], on_devices)
     chosen["support_tickets"] = pc.or_(chosen["support_tickets"], _is_in(tickets, "email_key", emails))
     return {name: _with_whole_entities(batch, RAW[name].entity, chosen[name]) for name, batch in rows.items()}
@@ -244,7 +245,8 @@ class _Story:
             return
         for column in GOLD["customer_360"].columns:
             value = found[0][column.name]
-            told = "empty" if value is None else _at(value) if column.kind == "ts" else value
+            told = "empty" if value is None else _at(value) if column.kind == "ts" else str(value)
+            told = told.lower() if column.kind == "bool" else told
             yield f"{column.name}: {told} ({column.meaning})"
 
 

@@ -5,6 +5,7 @@ Where they stand and when they change is `workspace`'s business.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
@@ -31,7 +32,8 @@ class CsvWriter:
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._stream: BinaryIO = path.open("wb")
-        self._stream.write((",".join(schema.names) + "\n").encode())
+        header = _quoted(pa.array(schema.names, pa.string())).to_pylist()
+        self._stream.write((",".join(header) + "\n").encode())
 
     def write_table(self, table: pa.Table) -> None:
         """Append the rows of a table."""
@@ -79,8 +81,8 @@ def read_csv(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
 
 
 def _csv_reader(path: Path, columns: Sequence[str] | None) -> pacsv.CSVStreamingReader:
-    with path.open("rb") as stream:
-        names = stream.readline().decode().rstrip("\r\n").split(",")
+    with path.open(encoding="utf-8", newline="") as stream:
+        names = next(csv.reader(stream))
     return pacsv.open_csv(
         path,
         read_options=pacsv.ReadOptions(block_size=_BLOCK_BYTES),
@@ -127,7 +129,8 @@ def table_batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[
     schema = pa.schema([(name, pa.string()) for name in names])
     yield pa.record_batch([pa.array([], pa.string()) for _ in names], schema=schema)
     for batch in file.iter_batches(columns=names):
-        yield batch.select(names).cast(schema)
+        texts = [pc.fill_null(batch[name].cast(pa.string()), "") for name in names]
+        yield pa.record_batch(texts, schema=schema)
 
 
 class Files:

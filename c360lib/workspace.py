@@ -142,7 +142,12 @@ class Workspace:
         release = self.current()
         if release is None:
             raise UsageError(f"{self.root}: nothing is published here yet; run `c360 run` or `c360 build` first")
-        return self.releases / release
+        folder = self.releases / release
+        if not (folder / "manifest.json").exists():
+            raise IntegrityError(
+                f"{folder}: data/CURRENT names this release, but it is not there; run `c360 build` again"
+            )
+        return folder
 
     def manifest(self) -> dict[str, Any]:
         """The manifest of the published release."""
@@ -152,7 +157,8 @@ class Workspace:
     def staged(self) -> Iterator[Path]:
         """A staging folder with one folder a layer, after what a killed run left is put right; gone afterwards."""
         self._drop_old()
-        self.repair()
+        with contextlib.suppress(IntegrityError):  # a release that is gone is put right by this build
+            self.repair()
         remove_tree(self.staging)
         for folder in LAYER_FOLDERS:
             (self.staging / folder).mkdir(parents=True)
@@ -246,7 +252,7 @@ class Workspace:
         """Remove what c360 made here and nothing else; gives what was removed."""
         removed: list[Path] = []
         if self.current_file.exists():
-            release = self.current_release()
+            release = self.releases / str(self.current())
             for folder in LAYER_FOLDERS:
                 names = [path.name for path in (release / folder).iterdir()] if (release / folder).exists() else []
                 removed += [self.opened_folder(folder) / name for name in names]

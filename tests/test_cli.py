@@ -206,7 +206,7 @@ def test_format_and_memory_limit_reach_the_build(root: Path) -> None:
     assert (root / "data" / "gold" / "customer_360.parquet").exists()
     assert not (root / "data" / "gold" / "customer_360.csv").exists()
     assert 0 == call("validate", str(root)).exit_code
-    assert "120" == call("sql", "select 120 as n from customer_360 limit 1", str(root)).stdout.split()[-2]
+    assert "120" in call("sql", "select 120 as n from customer_360 limit 1", str(root)).stdout.split()
 
 
 def test_as_of_reaches_the_build(root: Path) -> None:

@@ -126,9 +126,10 @@ def test_the_faulty_data_are_faulty(tmp_path: Path) -> None:
 
 
 # --- memory -----------------------------------------------------------------------------------------------------------
-PEOPLE, MEMORY, THREADS = 4_000, "100MB", 2  # each thread needs memory of its own
+PEOPLE, MEMORY, THREADS = 20_000, "220MB", 2  # each thread needs memory of its own
 
 
+@pytest.mark.slow
 def test_duckdb_spills_rather_than_dies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A limit that is too small for the data in memory gives the same files; without a disk it would not do."""
     ours = Workspace(tmp_path)
