@@ -22,7 +22,7 @@ from c360lib.engine import hashes_of
 from c360lib.errors import ContractError
 from c360lib.schemas import LINEAGE, Table
 
-BLOCK_BYTES = 16 << 20
+BLOCK_BYTES = 4 << 20
 _BOM = b"\xef\xbb\xbf"
 _QUOTE, _NEWLINE, _RETURN, _COMMA = 34, 10, 13, 44
 

@@ -164,9 +164,10 @@ def verify(root: Path) -> None:
 @click.argument("query")
 @_root
 def sql(query: str, root: Path) -> None:
-    """Ask any layer in SQL, by table name: c360 sql "select segment, count(*) from customer_360 group by all".
+    """Ask any layer in SQL, by table name.
 
-    Names stand alone, or with their layer: raw.orders, bronze.orders_bronze, silver.orders, gold.customer_360.
+    For example: c360 sql "select segment, count(*) from customer_360 group by all". Names stand alone, or with their
+    layer: raw.orders, bronze.orders_bronze, silver.orders, gold.customer_360.
     """
     from c360lib import ask
 
@@ -211,13 +212,7 @@ def _generate(root: Path, customers: int, seed: int, faults: str, as_of: str) ->
         for fault in known.FAULTS:
             click.echo(f"{fault.name:45} {fault.source:18} {fault.does}; detected by {fault.detected_by}")
         sys.exit(0)
-    names = (
-        [fault.name for fault in known.FAULTS if not fault.stops_run]
-        if faults == "all"
-        else faults.split(",")
-        if faults
-        else []
-    )
+    names = known.chosen(faults)
     workspace = Workspace(root)
     blocks = make(customers, seed, as_of)
     with workspace.locked(), _bar(-(-customers // BLOCK_PEOPLE), "generate") as step:

@@ -50,8 +50,11 @@ def _by_slot(rows: Frame) -> Frame:
 
 def _number(column: str, names: Sequence[str]) -> nw.Expr:
     """The place of a name among `names`; anything else means every one of them."""
-    places = {name: place for place, name in enumerate(names)}
-    return nw.col(column).replace_strict(places, default=_EVERY, return_dtype=_INT).fill_null(_EVERY)
+    place: Any = nw
+    for number, name in enumerate(names):
+        place = place.when(nw.col(column) == name).then(nw.lit(number))
+    found: nw.Expr = place.otherwise(nw.lit(_EVERY)).cast(_INT)
+    return found
 
 
 def latest(consents: Frame, touches: Frame) -> Frame:
@@ -92,7 +95,8 @@ def unreadable(consents: Frame, touches: Frame) -> Frame:
 
 def state(latest: Frame, unreadable: Frame, as_of: int) -> Frame:
     """Slots with a known state: (slot, node, proof, block_reason); a null reason is a grant that holds."""
-    rows = _full(latest, unreadable)
+    slots = nw.concat([latest.select("slot"), unreadable.select("slot")]).unique("slot")
+    rows = slots.join(latest, on="slot", how="left").join(unreadable, on="slot", how="left")
     ends = ~nw.col("expires_ts").is_null() & (nw.col("expires_ts") <= as_of)
     reason = (
         nw.when(nw.col("is_block") == 1)
@@ -106,23 +110,6 @@ def state(latest: Frame, unreadable: Frame, as_of: int) -> Frame:
         .otherwise(nw.lit(None, _TEXT))
     )
     return rows.select("slot", "node", "proof", block_reason=reason)
-
-
-def _full(latest: Frame, unreadable: Frame) -> Frame:
-    """All slots of either side."""
-    known = latest.join(unreadable, on="slot", how="left")
-    only = unreadable.join(latest.select("slot"), on="slot", how="anti")
-    number, text = null_of(nw.col("slot")), nw.lit(None, _TEXT)
-    only = only.with_columns(
-        node=number,
-        expires_ts=number,
-        is_block=number,
-        status=text,
-        proof=text,
-        is_account_deleted=null_of(nw.col("is_unreadable")),
-    )
-    columns = ["slot", "node", "is_account_deleted", "status", "expires_ts", "proof", "is_block", "is_unreadable"]
-    return nw.concat([known.select(columns), only.select(columns)])
 
 
 def activation(people: Frame, state: Frame, accounts: Frame, as_of: int) -> Frame:

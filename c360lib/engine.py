@@ -6,10 +6,13 @@ Arrow batches in, keeps what is read twice, and gives Arrow batches out.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
+import re
 import shutil
 import tempfile
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -27,6 +30,7 @@ from c360lib.errors import UsageError
 Frame = nw.LazyFrame[Any]
 BATCH_ROWS = 200_000
 PLACE = "_place"
+_SIZE = re.compile(r"[0-9]+(\.[0-9]+)? ?[KMGT]i?B")
 
 
 class Engine(ABC):
@@ -57,6 +61,10 @@ class Engine(ABC):
         """
         yield from _sorted(self.table(frame), _order(frame, key)).to_batches(max_chunksize=BATCH_ROWS)
 
+    def making(self) -> contextlib.AbstractContextManager[object]:
+        """What a layer's function runs in."""
+        return contextlib.nullcontext()
+
     def release(self, frame: Frame) -> None:  # noqa: B027 - most engines free by reference count
         """Forget a frame that `load` or `materialise` gave; it must not be used again."""
 
@@ -84,6 +92,17 @@ class Pandas(Engine):
     def _whole(self, table: pa.Table) -> Frame:
         """A table as a frame; in one piece, because pandas takes rows from many pieces far more slowly."""
         return _frame(table.combine_chunks().to_pandas(types_mapper=self._pandas.ArrowDtype))
+
+    @contextlib.contextmanager
+    def making(self) -> Iterator[None]:
+        """Without the warning of pandas 2 that a concat of empty or all-null parts will get another type in pandas 3:
+        `materialise` gives every column its type.
+        """
+        with warnings.catch_warnings():
+            warnings.filterwarnings(
+                "ignore", "The behavior of (array|DataFrame) concatenation with empty", FutureWarning
+            )
+            yield
 
     def settle(self, frame: Frame, read_twice: bool) -> Frame:  # noqa: ARG002 - every result is already computed
         return self.materialise(frame)
@@ -130,12 +149,9 @@ class DuckDB(Engine):
         self._error: type[Exception] = duckdb.Error
         self._connection = duckdb.connect(":memory:")
         if memory_limit is not None:
-            try:
-                self._connection.execute("set memory_limit = ?", [memory_limit])
-            except duckdb.Error as error:
-                raise UsageError(
-                    f"--memory-limit: expected a size such as 2GB, got {memory_limit!r} ({error})"
-                ) from None
+            if not _SIZE.fullmatch(memory_limit):
+                raise UsageError(f"--memory-limit: expected a size such as 2GB, got {memory_limit!r}")
+            self._connection.execute("set memory_limit = ?", [memory_limit])
         self._spill = tempfile.mkdtemp(prefix="c360-duckdb-")
         self._connection.execute("set temp_directory = ?", [self._spill])
         self._connection.execute("set preserve_insertion_order = false")

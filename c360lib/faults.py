@@ -361,6 +361,22 @@ FAULTS: tuple[Fault, ...] = (
 )  # fmt: skip
 
 
+def chosen(text: str) -> list[str]:
+    """The names in a text with commas; `all` is each that stops no run. Raises UsageError for an unknown one.
+
+    >>> chosen("clock_skew, bad_lsn")
+    ['clock_skew', 'bad_lsn']
+    """
+    if text == "all":
+        return [fault.name for fault in FAULTS if not fault.stops_run]
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    known = [fault.name for fault in FAULTS]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise UsageError(f"unknown fault: {', '.join(unknown)}; expected one of {', '.join(known)}")
+    return names
+
+
 def inject(raw_dir: Path, names: Sequence[str], seed: int = 360) -> list[str]:
     """Put the named faults into the files of `raw_dir`; gives a line for each that says what was changed where.
 
@@ -368,13 +384,10 @@ def inject(raw_dir: Path, names: Sequence[str], seed: int = 360) -> list[str]:
     from the top of FAULTS down. Raises UsageError for a name that is not in FAULTS, or a source without a file or rows;
     then no file is changed.
     """
-    known = {fault.name: fault for fault in FAULTS}
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise UsageError(f"unknown fault: {', '.join(unknown)}; expected one of {', '.join(known)}")
-    chosen = [fault for fault in FAULTS if fault.name in names]
-    files = {source: _open(raw_dir, source) for source in dict.fromkeys(fault.source for fault in chosen)}
-    lines = [_put(fault, files[fault.source], seed) for fault in chosen]
+    asked = chosen(",".join(names))
+    faults = [fault for fault in FAULTS if fault.name in asked]
+    files = {source: _open(raw_dir, source) for source in dict.fromkeys(fault.source for fault in faults)}
+    lines = [_put(fault, files[fault.source], seed) for fault in faults]
     for source, file in files.items():
         (raw_dir / f"{source}.csv").write_bytes(file.to_bytes())
     return lines
