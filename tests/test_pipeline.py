@@ -242,7 +242,11 @@ def test_tables_have_the_columns_and_types_of_the_contract_with_and_without_rows
             expected = {c.name: kinds.get(c.kind, pa.string()) for c in schema.columns if c.name not in late}
             assert (name, expected) == (
                 name,
-                {c: _plain(t) for c, t in zip(table.column_names, table.schema.types, strict=True)},
+                {
+                    c: _plain(t)
+                    for c, t in zip(table.column_names, table.schema.types, strict=True)
+                    if not c.startswith("_")  # a place in the order of the key; the writer leaves it out
+                },
             )
     assert [
         "customer_identity",
