@@ -7,7 +7,7 @@ is published and `c360 validate` are the same code.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -171,59 +171,34 @@ def _source_measures(record: dict[str, Any], files: Files) -> list[Measure]:
 
 
 def _one_source(name: str, source: dict[str, Any]) -> list[Measure]:
-    counts = source["dispositions"]
+    """What became of the rows of one source, and what is unusual about its file."""
+    counts, rows = source["dispositions"], source["rows"]
     told = ", ".join(f"{kind} {counts[kind]}" for kind in sorted(counts)) or "no rows"
-    lost = source["rows"] - sum(counts.values())
-    quarantined = _rate(counts.get("quarantined", 0), source["rows"])
+    lost, quarantined = rows - sum(counts.values()), _rate(counts.get("quarantined", 0), rows)
+    limit = rules.MAX_QUARANTINE_RATE
+    state = FAIL if rows and quarantined == 1 else PASS if quarantined <= limit else WARN
+    meaning = "quarantined rows / rows; fails only if no row at all is usable"
     found = [
-        Measure(
-            f"{name}_rows_unaccounted",
-            str(lost),
-            "exactly 0",
-            PASS if lost == 0 else FAIL,
-            f"{source['rows']} rows in = {told}",
-        ),
-        Measure(
-            f"{name}_quarantine_rate",
-            _number(quarantined),
-            f"at most {_number(rules.MAX_QUARANTINE_RATE)}",
-            FAIL if source["rows"] and quarantined == 1 else PASS if quarantined <= rules.MAX_QUARANTINE_RATE else WARN,
-            "quarantined rows / rows; fails only if no row at all is usable",
-        ),
+        ("rows_unaccounted", str(lost), "exactly 0", PASS if lost == 0 else FAIL, f"{rows} rows in = {told}"),
+        ("quarantine_rate", _number(quarantined), f"at most {_number(limit)}", state, meaning),
+        *_unusual(name, source),
     ]
+    return [Measure(f"{name}_{suffix}", *rest) for suffix, *rest in found]
+
+
+def _unusual(name: str, source: dict[str, Any]) -> Iterator[tuple[str, str, str, str, str]]:
+    """What warns about the file of a source: (suffix, value, threshold, status, meaning)."""
     if not source["present"]:
-        found.append(
-            Measure(
-                f"{name}_missing_source",
-                "1",
-                "exactly 0",
-                WARN,
-                f"{name}.csv is not there or has no bytes; taken as an empty table",
-            )
-        )
+        told = f"{name}.csv is not there or has no bytes; taken as an empty table"
+        yield "missing_source", "1", "exactly 0", WARN, told
     elif source["rows"] == 0 and name != "erasure_requests":  # that nobody asks to be erased is no news
-        found.append(Measure(f"{name}_empty_source", "1", "exactly 0", WARN, f"{name}.csv has a header but no rows"))
-    if source["extra_columns"]:
-        found.append(
-            Measure(
-                f"{name}_extra_columns",
-                ", ".join(source["extra_columns"]),
-                "none",
-                WARN,
-                "columns outside the contract: kept in bronze, ignored above",
-            )
-        )
-    if source["absent_columns"]:
-        found.append(
-            Measure(
-                f"{name}_absent_columns",
-                ", ".join(source["absent_columns"]),
-                "none",
-                WARN,
-                "optional columns that the file does not have; taken as empty",
-            )
-        )
-    return found
+        yield "empty_source", "1", "exactly 0", WARN, f"{name}.csv has a header but no rows"
+    if extra := source["extra_columns"]:
+        told = "columns outside the contract: kept in bronze, ignored above"
+        yield "extra_columns", ", ".join(extra), "none", WARN, told
+    if absent := source["absent_columns"]:
+        told = "optional columns that the file does not have; taken as empty"
+        yield "absent_columns", ", ".join(absent), "none", WARN, told
 
 
 def _freshness_measures(record: dict[str, Any]) -> list[Measure]:
