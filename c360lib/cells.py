@@ -17,11 +17,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from c360lib.rules import SECONDS_PER_DAY
 from c360lib.schemas import Column
 
 _EPOCH_DAY = datetime.date(1970, 1, 1).toordinal()
-_FIRST_SECOND = (1 - _EPOCH_DAY) * SECONDS_PER_DAY
 _TIMESTAMP = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z")
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _SPACES = re.compile(r"[\s\x00-\x1f]+")

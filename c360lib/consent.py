@@ -11,7 +11,7 @@ from typing import Any
 
 import narwhals as nw
 
-from c360lib.engine import Frame, null_of
+from c360lib.engine import Frame, null_of, one_each
 from c360lib.rules import CHANNEL_IDENTIFIER, CHANNELS, PURPOSES, UNSUBSCRIBE_PURPOSE
 from c360lib.schemas import GOLD
 
@@ -61,9 +61,7 @@ def latest(consents: Frame, touches: Frame) -> Frame:
     """The choice that holds for each slot: the last by (event_ts, a block after a grant, event_id)."""
     last = choices(consents, touches)
     last = last.with_columns(_last=nw.col("order").max().over("slot")).filter(nw.col("order") == nw.col("_last"))
-    last = last.with_columns(_copies=nw.len().over("slot"))
-    tied = last.filter(nw.col("_copies") > 1).unique("slot", keep="last", order_by=["proof"])
-    return nw.concat([last.filter(nw.col("_copies") == 1), tied]).drop("_last", "_copies")
+    return one_each(last.drop("_last"), "slot", "proof", keep="last")
 
 
 def unreadable(consents: Frame, touches: Frame) -> Frame:

@@ -16,7 +16,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import narwhals as nw
 import numpy as np
@@ -293,6 +293,13 @@ def coded(frame: Frame, columns: Sequence[str], name: str) -> tuple[Frame, list[
             code = code * (len(distinct) + 1) + numbers + 1
         frame = _frame(table.assign(**{name: code}))
     return frame, [name]
+
+
+def one_each(frame: Frame, by: str, text: str, keep: Literal["first", "last"] = "first") -> Frame:
+    """One row for each value of `by`, the first or last by a column of text. Only rows that tie are sorted."""
+    rows = frame.with_columns(_copies=nw.len().over(by))
+    tied = rows.filter(nw.col("_copies") > 1).unique(by, keep=keep, order_by=[text])
+    return nw.concat([rows.filter(nw.col("_copies") == 1), tied]).drop("_copies")
 
 
 def hashes_of(texts: pa.Array) -> npt.NDArray[np.uint64]:

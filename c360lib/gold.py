@@ -12,7 +12,7 @@ from typing import Any
 import narwhals as nw
 
 from c360lib import rules
-from c360lib.engine import Frame, null_of
+from c360lib.engine import Frame, null_of, one_each
 from c360lib.rules import SECONDS_PER_DAY, Band
 from c360lib.schemas import GOLD
 
@@ -171,9 +171,7 @@ def _newest(accounts: Frame) -> Frame:
     rows = accounts.with_columns(_last=nw.col("event_ts").max().over("person")).filter(
         nw.col("event_ts") == nw.col("_last")
     )
-    rows = rows.with_columns(_copies=nw.len().over("person"))
-    tied = rows.filter(nw.col("_copies") > 1).unique("person", keep="first", order_by=["record_id"])
-    return nw.concat([rows.filter(nw.col("_copies") == 1), tied])
+    return one_each(rows, "person", "record_id")
 
 
 def customer_360(

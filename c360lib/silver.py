@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from c360lib.engine import Frame, coded, null_of
+from c360lib.engine import Frame, coded, null_of, one_each
 from c360lib.rules import MAX_ACCOUNTS_PER_DEVICE, SESSION_GAP_SECONDS
 from c360lib.schemas import RAW, SILVER, Table
 
@@ -325,9 +325,7 @@ def clickstream(rows: Frame, visits: Frame, people: Frame) -> Frame:
     events = current.join(given, on="_row_number", how="inner")
     first = events.with_columns(_start=nw.col("event_ts").min().over("visit"))
     first = first.filter(nw.col("event_ts") == nw.col("_start")).select("visit", session_id="event_id")
-    first = first.with_columns(_copies=nw.len().over("visit"))
-    tied = first.filter(nw.col("_copies") > 1).unique("visit", keep="first", order_by=["session_id"])
-    first = nw.concat([first.filter(nw.col("_copies") == 1), tied]).drop("_copies")
+    first = one_each(first, "visit", "session_id")
     return conformed(events.join(first, on="visit", how="inner"), people, SILVER["clickstream"])
 
 
