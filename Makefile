@@ -7,7 +7,7 @@ NBVAL = --nbval --nbval-current-env --nbval-cell-timeout 120 --nbval-sanitize-wi
 BIN = $(ENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 SETUP = @$(or $(PYTHON),$(MISSING)) tools/setup_env.py
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all lab notebooks bench lint lock clean
+.PHONY: help run test test-all notebooks lab bench lint lock clean
 
 help: ## list what can be done
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1 ## \2/p' Makefile | awk -F ' ## ' '{printf "  %-14s %s\n", $$1, $$2}'

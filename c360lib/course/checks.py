@@ -83,6 +83,8 @@ class Desk:
             hints = find_exercise(name).hints
         except C360Error as error:
             return Text(str(error))
+        if not hints:
+            return Text(f"{name} has no hints")
         given = min(self.hints.get(name, 0) + 1, len(hints))
         self.hints[name] = given
         after = f'hint("{name}") gives the next one' if given < len(hints) else "this was the last hint"
