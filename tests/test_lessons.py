@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import platform
 import re
+import sys
 from collections import Counter
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,18 @@ HOME = Path(__file__).resolve().parent.parent
 LESSONS = lessons(HOME / "solutions")
 EXERCISES = [exercise for lesson in LESSONS for exercise in lesson.exercises.values()]
 NUMBERS = ["00", "01", "02", "03", "04", "05", "06", "07", "12"]
+
+
+def drift() -> str:
+    """Why stored bytes cannot be expected here: other packages draw and print differently; '' where they can."""
+    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        return "pictures are stored as Linux on x86_64 draws them"
+    lock = (HOME / "requirements.lock").read_text(encoding="utf-8")
+    others = [name for name in ("matplotlib", "pandas") if not re.search(rf"(?m)^{name}=={version(name)}\b", lock)]
+    return f"not the locked {' and '.join(others)}" if others else ""
+
+
+DRIFT = drift()
 by_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
 
 
@@ -40,6 +55,7 @@ def test_a_checker_tells_right_from_wrong(exercise: Exercise) -> None:
     assert () == score.faults, proof.table([score])
 
 
+@pytest.mark.skipif(DRIFT != "", reason=DRIFT)
 @by_lesson
 def test_both_notebooks_are_what_the_source_gives(lesson: Lesson) -> None:
     """Built again, executed again: the same bytes. `make notebooks` brings a changed lesson up to date."""
