@@ -2,7 +2,7 @@
 PYTHON := $(shell command -v python3 || command -v python)
 MISSING = $(error c360: Python 3.11 or newer is needed and none was found: install it, then run the same command again)
 ENV ?= .venv
-# Solutions are executed and compared with what is stored, outputs and all (solutions/sanitize.cfg hides addresses only).
+# Solutions are executed and compared with what is stored, outputs and all (solutions/sanitize.cfg says what may differ).
 NBVAL = --nbval --nbval-current-env --nbval-cell-timeout 120 --nbval-sanitize-with solutions/sanitize.cfg
 BIN = $(ENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 SETUP = @$(or $(PYTHON),$(MISSING)) tools/setup_env.py

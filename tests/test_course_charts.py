@@ -58,7 +58,8 @@ def test_a_picture_carries_its_alt_text_and_nothing_of_the_machine(
         axes.plot([1, 2], [3, 4], color=PALETTE[5])
         show(axes, alt="a line that rises")
 
-    assert shown[0].data == shown[1].data
-    assert b"Software" not in shown[0].data
-    assert "a line that rises" == shown[0].alt
+    assert shown[0].png == shown[1].png
+    assert b"Software" not in shown[0].png
+    assert 'alt="a line that rises" src="data:image/png;base64,iVBOR' in shown[0]._repr_html_()
+    assert "(picture)" == repr(shown[0])
     assert "Chart: a line that rises\n" in capsys.readouterr().out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import io
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -13,17 +15,31 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+class Picture:
+    """A PNG with the text for who cannot see it; as HTML, because JupyterLab shows no text for a bare PNG."""
+
+    def __init__(self, png: bytes, alt: str) -> None:
+        self.png, self.alt = png, alt
+
+    def __repr__(self) -> str:
+        return "(picture)"
+
+    def _repr_html_(self) -> str:
+        data = base64.b64encode(self.png).decode()
+        return f'<img style="max-width:100%" alt="{html.escape(self.alt)}" src="data:image/png;base64,{data}">'
+
+
 def show(axes: Axes, alt: str) -> None:
     """Show the figure of some axes, with `alt` as its text for who cannot see it, and print a digest of its data.
 
     A comparison of notebooks does not look at pictures, so the digest is what tells that a chart has changed.
     """
-    from IPython.display import Image, display
+    from IPython.display import display
 
     figure: Any = axes.figure
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=110, metadata={"Software": None})
-    display(Image(data=picture.getvalue(), format="png", alt=alt))  # type: ignore[no-untyped-call]
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=110, metadata={"Software": None})
+    display(Picture(png.getvalue(), alt))  # type: ignore[no-untyped-call]
     click.echo("\n".join([f"Chart: {alt}", *(line for part in figure.axes for line in digest(part))]))
 
 
