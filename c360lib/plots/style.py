@@ -19,9 +19,16 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = PALETTE = (
 GREY = "#767676"
 
 
+def new_figure(width: float = 8.0, height: float = 4.0) -> Figure:
+    """An empty figure, `width` x `height` inches, on white, for charts of several panels."""
+    figure = Figure(figsize=(width, height), facecolor="white")
+    figure.set_layout_engine("constrained", w_pad=0.1, h_pad=0.1)
+    return figure
+
+
 def new_axes(title: str, xlabel: str, ylabel: str, width: float = 8.0, height: float = 4.0) -> Axes:
     """Empty axes, `width` x `height` inches, on white, with a title and labels that name their units."""
-    axes: Axes = Figure(figsize=(width, height), layout="constrained", facecolor="white").add_subplot()
+    axes: Axes = new_figure(width, height).add_subplot()
     axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
