@@ -127,7 +127,7 @@ def test_a_known_wrong_thought_is_named(desk: Desk) -> None:
     result = desk.check("tried.total", averaged)
 
     assert "not yet" == result.outcome
-    assert "case 1 of 4 (the lesson's data): row who=a, column cents: expected 4, got 2.0" == result.reasons[0]
+    assert "case 1 of 4 (a small made-up case): row who=a, column cents: expected 4, got 2.0" == result.reasons[0]
     assert "This is the mean of the orders, not their sum." in result.reasons
     assert 'hint("tried.total") gives a hint' == result.reasons[-1]
 
@@ -137,7 +137,7 @@ def test_an_unknown_wrong_answer_is_told_what_differs_and_no_thought(desk: Desk)
     result = desk.check("tried.total", lambda orders: total(orders).assign(cents=0))
 
     assert [
-        "case 1 of 4 (the lesson's data): row who=a, column cents: expected 4, got 0",
+        "case 1 of 4 (a small made-up case): row who=a, column cents: expected 4, got 0",
         'hint("tried.total") gives a hint',
     ] == list(result.reasons)
 
@@ -152,7 +152,7 @@ def test_an_error_is_told_with_its_line_and_is_no_traceback(desk: Desk) -> None:
     result = desk.check("tried.total", broken)
 
     assert "raised an error" == result.outcome
-    assert "case 1 of 4 (the lesson's data): KeyError: 'nobody' (line 3 of broken)" == result.reasons[0]
+    assert "case 1 of 4 (a small made-up case): KeyError: 'nobody' (line 3 of broken)" == result.reasons[0]
 
 
 @pytest.mark.parametrize("answer", [..., lambda orders: ..., lambda orders: None])

@@ -51,7 +51,7 @@ def digest(axes: Axes) -> Iterator[str]:
     >>> _ = axes.plot([1, 2, 3], [4, 5, 9])
     >>> print(*digest(axes), sep="\\n")
       Orders a day | x: day | y: orders
-      line: 3 points, x 1 to 3, y 4 to 9, sum of y 18
+      line: 3 points, x 1 to 3, sum of x 6, y 4 to 9, sum of y 18
     """
     drawn: Any = axes
     if drawn.get_title() or drawn.get_xlabel() or drawn.get_ylabel():
@@ -92,6 +92,6 @@ def _said(kind: str, label: Any, x: Any, y: Any, unit: str = "points") -> str:
     name = f" {label}" if label and not str(label).startswith("_") else ""
     if not len(y) or np.isnan(y).all():
         return f"  {kind}{name}: {len(y)} {unit}"
-    width = "" if unit != "points" else f", x {np.nanmin(x):.6g} to {np.nanmax(x):.6g}"
+    width = "" if unit != "points" else f", x {np.nanmin(x):.6g} to {np.nanmax(x):.6g}, sum of x {np.nansum(x):.6g}"
     height = f"y {np.nanmin(y):.6g} to {np.nanmax(y):.6g}, sum of y {np.nansum(y):.6g}"
     return f"  {kind}{name}: {len(y)} {unit}{width}, {height}"

@@ -221,7 +221,10 @@ def _cases_of(name: str, setup: str, cases: str, solution: str) -> list[Case]:
     found: list[Case] = []
     for workspace, place in places:
         for arguments in make(workspace):
-            if not any(_equal(arguments, case.arguments) for case in found):
+            again = [number for number, case in enumerate(found) if _equal(arguments, case.arguments)]
+            if again:  # the same for every workspace: written by hand
+                found[again[0]] = found[again[0]]._replace(place="a small made-up case")
+            else:
                 found.append(Case(arguments, solve(*copy.deepcopy(arguments)), place))
     return found
 
