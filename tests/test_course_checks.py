@@ -166,6 +166,7 @@ def test_a_value_is_held_against_the_data(desk: Desk) -> None:
     assert "tried.count: passed" == repr(desk.check("tried.count", 4))
     assert ("The first row counts too.",) == desk.check("tried.count", 3).reasons
     assert ("99 is not what the data give",) == desk.check("tried.count", 99).reasons
+    assert ("expected numbers, got text",) == desk.check("tried.count", "four").reasons
     assert "not attempted" == desk.check("tried.count", ...).outcome
 
 

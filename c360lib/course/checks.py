@@ -16,7 +16,7 @@ from functools import cache
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
-from c360lib.course.compare import differences, said
+from c360lib.course.compare import differences, kind_of, plain, said
 from c360lib.course.source import Exercise, Variant, find_exercise
 from c360lib.course.tables import lesson_workspace
 from c360lib.errors import C360Error
@@ -146,7 +146,9 @@ def _judged_value(exercise: Exercise, answer: Any) -> Result:
     for variant in exercise.wrong:
         if not differences(exercise.answer(variant.code, variant.misconception), answer):
             return Result(exercise.id, NOT_YET, (variant.says, *_help(exercise)))
-    return Result(exercise.id, NOT_YET, (f"{said(answer)} is not what the data give", *_help(exercise)))
+    wanted, got = (kind_of(plain(value)) for value in (_truth(exercise), answer))
+    told = f"{said(answer)} is not what the data give" if wanted == got else f"expected {wanted}, got {got}"
+    return Result(exercise.id, NOT_YET, (told, *_help(exercise)))
 
 
 def _truth(exercise: Exercise) -> Any:

@@ -127,17 +127,20 @@ def _names(expected: pd.DataFrame, got: pd.DataFrame) -> list[str]:
 
 def _kind(column: pd.Series) -> str:
     """What a column holds, in words; '' where it holds nothing."""
-    kinds = {_kind_of(value) for value in map(plain, column.tolist()) if value is not None}
+    kinds = {kind_of(value) for value in map(plain, column.tolist()) if value is not None}
     return " and ".join(sorted(kinds))
 
 
-def _kind_of(value: Any) -> str:
+def kind_of(value: Any) -> str:
+    """What a plain value is, in words."""
     if isinstance(value, bool):
         return "true or false"
     if isinstance(value, (int, float)):
         return "numbers"
     if isinstance(value, (datetime.date, pd.Timestamp)):
         return "times"
+    if isinstance(value, (list, tuple)):
+        return f"a list of {len(value)}"
     return "text" if isinstance(value, str) else f"{type(value).__name__} objects"
 
 
