@@ -56,15 +56,15 @@ ws
 orders = ws.table("orders")
 base = ws.table("customer_profile_base")
 customers = base.loc[base["live_record_count"] > 0, ["profile_id", "first_name", "last_name"]]
-len(base), len(customers)
+pd.Series({"people in silver": len(base), "with a live account": len(customers)})
 
 # %% [markdown]
 # > **gold**: the layer of tables that people and systems read: one row for what they ask about, with names they know.
 #
 # > **mart**: a gold table made for one kind of question. `customer_360` answers "who is this person to us?".
 #
-# The first number is everybody in silver. The second is those with at least one account that is not deleted. They are
-# who `customer_360` is about: each has a row, whether or not they ever ordered, clicked or wrote.
+# Those with a live account, one that is not deleted, are who `customer_360` is about: each has a row, whether or not
+# they ever ordered, clicked or wrote.
 #
 # ## What a person is worth
 #
@@ -325,11 +325,12 @@ def value(customers, orders):
 # %%
 gold = lesson_workspace("gold")
 people = gold.table("customer_360")
-people["order_count"].eq(0).sum(), people["rfm_frequency"].eq(0).sum()
+no_order, no_paid_order = people["order_count"].eq(0).sum(), people["rfm_frequency"].eq(0).sum()
+pd.Series({"people": len(people), "without an order": no_order, "without a paid order": no_paid_order})
 
 # %% [markdown]
-# So many people never ordered, and so many have no *paid* order: an inner join with orders loses the first, one with
-# paid orders the second. And those who did buy are very unequal.
+# An inner join with orders loses the second number of people, one with paid orders the third. And those who did buy are
+# very unequal.
 
 # %%
 show(
@@ -603,7 +604,8 @@ def purchase_days(orders, as_of):
 # the three digits in a row. The edges of the bands are numbers in `rules.py`, from the highest band down:
 
 # %%
-pd.DataFrame(rules.RFM_RECENCY_BANDS_DAYS), pd.DataFrame(rules.RFM_MONETARY_BANDS_CENTS)
+edges = {"recency, days": rules.RFM_RECENCY_BANDS_DAYS, "value, cents": rules.RFM_MONETARY_BANDS_CENTS}
+pd.concat({name: pd.DataFrame(bands) for name, bands in edges.items()}, axis=1)
 
 # %% [markdown]
 # Many courses cut at quantiles instead: the best fifth of buyers gets a 5, and so on. It needs no numbers to agree on,
@@ -619,12 +621,13 @@ fifth_march, fifth_june = (pd.qcut(value, 5, labels=[1, 2, 3, 4, 5]).astype(int)
 # %%
 same = march.index[march == june[march.index]]
 moved = fifth_june[same] != fifth_march[same]
-len(same), moved.sum(), (fifth_june[same] < fifth_march[same]).sum()
+down = fifth_june[same] < fifth_march[same]
+pd.Series({"bought nothing since March": len(same), "in another fifth": moved.sum(), "in a lower fifth": down.sum()})
 
 # %% [markdown]
-# Of these people, the second number moved to another fifth, and every one of them moved *down*: others bought, so they
-# became worse without doing anything. Each such move looks like news about the person: it may start a campaign, and it
-# makes two runs impossible to compare. It also has a price for machines. To update one person, a stream would have to
+# Some of these people moved to another fifth, and every one of them moved *down*: others bought, so they became worse
+# without doing anything. Each such move
+# looks like news about the person: it may start a campaign, and it makes two runs impossible to compare. It also has a price for machines. To update one person, a stream would have to
 # look at everybody. With fixed bands, a row depends on the person's own rows only.
 #
 # ### Exercise 3: digits from bands (8 minutes)
@@ -739,7 +742,7 @@ show(
 
 # %% [markdown]
 # The column on the left are people who bought once. Up the map are those who bought lately; lower right are those who
-# used to buy often and have stopped. Ayşe stands in R2, F5, one of a few. A campaign for "our best customers" that sorts
+# used to buy often and have stopped. Ayşe stands in R2, F5, one of four. A campaign for "our best customers" that sorts
 # by frequency writes to her as if nothing had happened; one that sorts by recency never writes to her.
 #
 # ## A score that can be explained
@@ -870,16 +873,16 @@ later = orders[orders["order_id"].isin(paid_then - filtered)].sort_values("order
 later[["order_id", "status", "is_deleted", "ordered_ts", "event_ts"]]
 
 # %% [markdown]
-# These orders were good money in March. June's silver already knows how they ended, and the filter on `ordered_ts` does
-# not hide it. Here it is a handful; in a shop where a fifth of all parcels comes back, a model learns that "this
-# person's orders were not refunded" is a fine predictor. The way to get March's features is to build *as of March*: give
-# the layers the earlier `as_of`, and they use what had happened and arrived by then.
+# This order was good money in March. June's silver already knows how it ended, and the filter on `ordered_ts` does not
+# hide it. Here it is one order; in a shop where a fifth of all parcels comes back, the features of March would be full
+# of what happened in April, and a model would lean on it. The way to get March's features is to build *as of March*:
+# give the layers the earlier `as_of`, and they use what had happened and arrived by then.
 #
 # The label has the opposite duty. It *must* look at the future, all of its 90 days, and where the future has not come yet
 # it must not guess. This is why `customer_labels` of the sample is empty of labels:
 
 # %%
-gold.table("customer_labels")["churned_90d"].isna().all()
+gold.table("customer_labels")["churned_90d"].value_counts(dropna=False)
 
 # %% [markdown]
 # ### Exercise 5: what happened next (10 minutes)

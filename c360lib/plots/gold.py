@@ -24,7 +24,7 @@ def rfm_heat_map(customers: pd.DataFrame) -> Axes:
     pairs = [(score[0], score[1]) for score in buyers["rfm_score"].tolist()]
     cells = [[pairs.count((str(r), str(f))) for f in range(1, 6)] for r in range(1, 6)]
     axes = new_axes(
-        f"{len(pairs)} buyers: most bought once, long ago; the faithful stand top right",
+        f"{len(pairs)} buyers: the largest group bought once, over a year ago",
         "F: paid orders (count)",
         "R: days since the last paid order",
         height=4.6,
@@ -74,8 +74,9 @@ def value_curve(customers: pd.DataFrame) -> Axes:
     axes.annotate(
         f"the other {100 - people[buyers]:.0f} %\nhave bought nothing",
         (people[buyers], 100),
-        (14, -38),
+        (-14, -40),
         textcoords="offset points",
+        ha="right",
     )
     axes.set(xlim=(0, 101), ylim=(0, 104))
     axes.legend(frameon=False, loc="lower right")
@@ -102,7 +103,8 @@ def churn_against_recency(customers: pd.DataFrame) -> Axes:
         axes.scatter(days, points, s=26, color=colour, marker=mark, alpha=0.55, label=f"{risk} risk ({len(days)})")
     for edge in (31, 91, 181, 366):
         axes.axvline(edge, color=GREY, linestyle=":", linewidth=1)
-        axes.annotate(str(edge), (edge, 101), ha="center", fontsize=9, color="#404040")
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+        axes.annotate(str(edge), (edge, 101), ha="center", fontsize=9, color="#404040", bbox=box)
     axes.set_ylim(-4, 108)
     axes.legend(frameon=False, loc="lower right")
     return axes
@@ -122,9 +124,11 @@ def churn_waterfall(points: pd.DataFrame, title: str, medium_from: int, high_fro
     tops = [start + size for start, size in zip(starts, sizes, strict=True)]
     for place, (top, size) in enumerate(zip(tops, sizes, strict=True)):
         axes.plot([place - 0.4, place + 1.4], [top, top], color=GREY, linewidth=1)
-        axes.annotate(f"+{size}", (place, top), (0, 4), textcoords="offset points", ha="center")
-    total = (len(parts), sum(sizes))
-    axes.annotate(str(sum(sizes)), total, (0, 4), textcoords="offset points", ha="center", weight="bold")
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 2.0}
+        middle = top - size / 2 if size else top - 4
+        axes.annotate(f"+{size}", (place, middle), ha="center", va="center", bbox=box)
+    total = sum(sizes)
+    axes.annotate(str(total), (len(parts), total / 2), ha="center", va="center", bbox=box, weight="bold")
     for level, word, style in ((medium_from, "medium", "--"), (high_from, "high", ":")):
         axes.axhline(level, color=VERMILION, linestyle=style, label=f"{word} risk from {level}")
     axes.set_ylim(0, 100)
