@@ -48,7 +48,7 @@ def test_a_digest_names_title_axes_and_series() -> None:
 
 
 def test_a_picture_carries_its_alt_text_and_nothing_of_the_machine(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Two pictures of the same data are the same bytes."""
     shown: list[Any] = []
@@ -61,5 +61,5 @@ def test_a_picture_carries_its_alt_text_and_nothing_of_the_machine(
     assert shown[0].png == shown[1].png
     assert b"Software" not in shown[0].png
     assert 'alt="a line that rises" src="data:image/png;base64,iVBOR' in shown[0]._repr_html_()
-    assert "(picture)" == repr(shown[0])
-    assert "Chart: a line that rises\n" in capsys.readouterr().out
+    assert "Chart: a line that rises\n  A title | x: day | y: orders\n" in repr(shown[0])
+    assert "<details><summary>This chart as text</summary>" in shown[0]._repr_html_()

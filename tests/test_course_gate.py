@@ -39,7 +39,9 @@ SOUND = (
 #
 # ## The story so far
 #
-# > **sound**: a lesson without a fault
+# > **sound**: a lesson without
+# > a fault
+# > **tune**: another term
 
 # %% tags=["setup"]
 import pandas as pd
@@ -76,7 +78,7 @@ def test_a_sound_lesson_has_no_fault(tmp_path: Path) -> None:
 
     assert [] == gate.structure(sound)
     assert ["count"] == gate.objectives(sound)
-    assert [("sound", "a lesson without a fault")] == gate.terms(sound)
+    assert [("sound", "a lesson without a fault"), ("tune", "another term")] == gate.terms(sound)
 
 
 @pytest.mark.parametrize(

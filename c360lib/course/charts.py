@@ -8,7 +8,6 @@ import io
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import click
 import numpy as np
 
 if TYPE_CHECKING:
@@ -16,21 +15,27 @@ if TYPE_CHECKING:
 
 
 class Picture:
-    """A PNG with the text for who cannot see it; as HTML, because JupyterLab shows no text for a bare PNG."""
+    """A PNG with its text: `alt` for who cannot see it, and a digest of its data, folded away.
 
-    def __init__(self, png: bytes, alt: str) -> None:
-        self.png, self.alt = png, alt
+    As HTML, because JupyterLab shows no text for a bare PNG.
+    """
+
+    def __init__(self, png: bytes, alt: str, digest: str) -> None:
+        self.png, self.alt, self.digest = png, alt, digest
 
     def __repr__(self) -> str:
-        return "(picture)"
+        return f"Chart: {self.alt}\n{self.digest}"
 
     def _repr_html_(self) -> str:
-        data = base64.b64encode(self.png).decode()
-        return f'<img style="max-width:100%" alt="{html.escape(self.alt)}" src="data:image/png;base64,{data}">'
+        data, alt = base64.b64encode(self.png).decode(), html.escape(self.alt)
+        return (
+            f'<img style="max-width:100%" alt="{alt}" src="data:image/png;base64,{data}">'
+            f"<details><summary>This chart as text</summary><pre>{alt}\n{html.escape(self.digest)}</pre></details>"
+        )
 
 
 def show(axes: Axes, alt: str) -> None:
-    """Show the figure of some axes, with `alt` as its text for who cannot see it, and print a digest of its data.
+    """Show the figure of some axes, with `alt` as its text for who cannot see it, and a digest of its data.
 
     A comparison of notebooks does not look at pictures, so the digest is what tells that a chart has changed.
     """
@@ -39,8 +44,8 @@ def show(axes: Axes, alt: str) -> None:
     figure: Any = axes.figure
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=110, metadata={"Software": None})
-    display(Picture(png.getvalue(), alt))  # type: ignore[no-untyped-call]
-    click.echo("\n".join([f"Chart: {alt}", *(line for part in figure.axes for line in digest(part))]))
+    lines = [line for part in figure.axes for line in digest(part)]
+    display(Picture(png.getvalue(), alt, "\n".join(lines)))  # type: ignore[no-untyped-call]
 
 
 def digest(axes: Axes) -> Iterator[str]:

@@ -28,7 +28,7 @@ LEAST_CHARTS, LEAST_EXERCISES, MOST_EXERCISES = 2, 3, 5
 _HEADING = re.compile(r"^(#{1,6}) (.+)$", re.MULTILINE)
 _LINE = re.compile(r"^\*\d+ minutes · .+ · you need: .+\*$", re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
-_TERM = re.compile(r"^> \*\*(.+?)\*\*: (.+)$", re.MULTILINE)
+_TERM = re.compile(r"^> \*\*(.+?)\*\*: (.+(?:\n> (?!\*\*).+)*)$", re.MULTILINE)
 _HUSHED = {"nbval-skip", "nbval-ignore-output", "nbval-raises-exception", "raises-exception", "skip-execution"}
 
 
@@ -66,7 +66,7 @@ def objectives(lesson: Lesson) -> list[str]:
 
 def terms(lesson: Lesson) -> list[tuple[str, str]]:
     """Glossary terms that a lesson defines: (term, definition)."""
-    return _TERM.findall(text_of(lesson))
+    return [(term, re.sub(r"\n> ?", " ", text)) for term, text in _TERM.findall(text_of(lesson))]
 
 
 def _cells(cells: Iterable[Cell]) -> Iterator[str]:
