@@ -39,7 +39,7 @@ bench: ## compare the engines with hand-written peers; takes a while
 	$(BIN)/python -m bench
 
 lint: ## check style and types
-	$(SETUP) --env $(ENV) dev
+	$(SETUP) --env $(ENV) dev course
 	$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/python -m mypy
 
 lock: ## bring requirements.lock up to date with pyproject.toml (UPGRADE=--upgrade for newer versions of everything)

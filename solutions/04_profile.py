@@ -14,7 +14,7 @@
 # %% [markdown]
 # # 04 Profile: one row a person
 #
-# *45 minutes · after lesson 03 · you need: pandas filter, groupby, sort_values, drop_duplicates*
+# *60 minutes · after lesson 03 · you need: pandas filter, groupby, sort_values, drop_duplicates*
 #
 # ## What you will do
 #
@@ -182,8 +182,8 @@ in_silver.loc[in_silver["order_id"] == order_id, ["order_id", "status", "net_amo
 # One impossible date makes `pd.to_datetime` raise for a whole column. Write `typed_dates(column)`. It takes a column of
 # text and returns a table with the same rows in the same order, and two columns:
 #
-# - `date`: the date, or null where there is none. Only `YYYY-MM-DD` is a date, with all its digits; spaces at the ends
-#   do not matter.
+# - `date`: the date as pandas' `datetime64` (what `pd.to_datetime` gives), or null where there is none. Only
+#   `YYYY-MM-DD` is a date, with all its digits; spaces at the ends do not matter.
 # - `is_issue`: true where something stands that is not a date. A cell with nothing in it, or only spaces, is absent, and
 #   absent is no issue.
 #
@@ -319,7 +319,7 @@ def typed_dates(column):
     return table
 
 # %% [markdown]
-# ## Every row has one fate
+# ## Every row has one disposition
 #
 # > **disposition**: what became of a raw row. Every row has exactly one.
 #
@@ -329,14 +329,14 @@ def typed_dates(column):
 # | `superseded` | used as history: a later change of the same order, ticket or account holds |
 # | `duplicate` | the same as another row but for `ingest_ts`; the earliest arrival is kept |
 # | `quarantined` | cannot be used |
-# | `not_yet` | arrived after `as_of`, or happened after it |
+# | `not_yet` | arrived or happened after `as_of` |
 # | `erased` | its account is named by an erasure request |
 #
 # Two words in that table are mixed up easily. A **duplicate** is the same row delivered twice, which every queue does
 # now and then. A **conflict** is one key with two contents: two rows say that they are change 7 of order X, and one of
 # them says 20 euros, the other 25. One of them is wrong and nothing in them says which, so both go to quarantine.
 #
-# A release records how many rows of each source had which fate. Draw the spoiled one.
+# A release records how many rows of each source had which disposition. Draw those of the spoiled copy.
 
 # %%
 sources = spoiled.manifest()["sources"]
@@ -362,13 +362,14 @@ rows_in = pd.Series({name: about["rows"] for name, about in sources.items()})
 (rows_in - counts.groupby("source")["row_count"].sum()).rename("rows unaccounted for")
 
 # %% [markdown]
-# ### Exercise 3: the fate of a row (14 minutes)
+# ### Exercise 3: the disposition of a row (20 minutes)
 #
 # Write `dispositions(rows, as_of)` for a log of orders. `rows` has the columns `row_number`, `order_id`, `lsn`, `status`,
 # `net_amount_cents`, `event_ts` and `ingest_ts`, already typed; an `lsn` or amount that could not be read is null.
-# Return a column aligned with `rows` that holds one of five words. Decide in this order:
+# `as_of` is a `pd.Timestamp` in UTC, as both times are. Return a column aligned with `rows` that holds one of five
+# words. Decide in this order:
 #
-# 1. `not_yet`: it happened or arrived after `as_of`. Such a row does not exist yet, so it has no say in what follows.
+# 1. `not_yet`: it arrived or happened after `as_of`. Such a row does not exist yet, so it has no say in what follows.
 # 2. `quarantined`: its `lsn` or its amount is null. It too has no say in what follows.
 # 3. Rows of one `order_id` and `lsn`: if they agree in `status`, `net_amount_cents` and `event_ts`, the one that arrived
 #    first stays and the others are `duplicate` (at the same `ingest_ts`, the smallest `row_number` stays). If they do not
@@ -381,20 +382,20 @@ rows_in = pd.Series({name: about["rows"] for name, about in sources.items()})
 def dispositions(rows, as_of):
     is_late = (rows["event_ts"] > as_of) | (rows["ingest_ts"] > as_of)
     is_broken = rows["lsn"].isna() | rows["net_amount_cents"].isna()
-    fate = pd.Series("current", index=rows.index)
-    fate[is_broken] = "quarantined"
-    fate[is_late] = "not_yet"
+    disposition = pd.Series("current", index=rows.index)
+    disposition[is_broken] = "quarantined"
+    disposition[is_late] = "not_yet"
 
     usable = rows[~is_late & ~is_broken].sort_values(["ingest_ts", "row_number"])
     is_copy = usable.duplicated(["order_id", "lsn", "status", "net_amount_cents", "event_ts"])
     contents = (~is_copy).groupby([usable["order_id"], usable["lsn"]]).transform("sum")
-    fate[usable.index[is_copy]] = "duplicate"
-    fate[usable.index[contents > 1]] = "quarantined"
+    disposition[usable.index[is_copy]] = "duplicate"
+    disposition[usable.index[contents > 1]] = "quarantined"
 
     left = usable[~is_copy & (contents == 1)]
     is_last = left["lsn"] == left.groupby("order_id")["lsn"].transform("max")
-    fate[left.index[~is_last]] = "superseded"
-    return fate
+    disposition[left.index[~is_last]] = "superseded"
+    return disposition
 
 # %% stub="profile.dispositions"
 def dispositions(rows, as_of):
@@ -471,144 +472,144 @@ def cases(workspace):
 def dispositions(rows, as_of):
     is_late = (rows["event_ts"] > as_of) | (rows["ingest_ts"] > as_of)
     is_broken = rows["lsn"].isna() | rows["net_amount_cents"].isna()
-    fate = pd.Series("current", index=rows.index)
-    fate[is_broken] = "quarantined"
-    fate[is_late] = "not_yet"
+    disposition = pd.Series("current", index=rows.index)
+    disposition[is_broken] = "quarantined"
+    disposition[is_late] = "not_yet"
     usable = rows[~is_late & ~is_broken]
     is_copy = usable.duplicated(["order_id", "lsn", "status", "net_amount_cents", "event_ts"])
     contents = (~is_copy).groupby([usable["order_id"], usable["lsn"]]).transform("sum")
-    fate[usable.index[is_copy]] = "duplicate"
-    fate[usable.index[contents > 1]] = "quarantined"
+    disposition[usable.index[is_copy]] = "duplicate"
+    disposition[usable.index[contents > 1]] = "quarantined"
     left = usable[~is_copy & (contents == 1)]
     is_last = left["lsn"] == left.groupby("order_id")["lsn"].transform("max")
-    fate[left.index[~is_last]] = "superseded"
-    return fate
+    disposition[left.index[~is_last]] = "superseded"
+    return disposition
 
 # %% wrong="profile.dispositions" misconception="event-time-decides-the-last-state" says="You take the latest event_ts as the last state. Clocks of a source can disagree; the lsn is the order in which its database made the changes."
 def dispositions(rows, as_of):
     is_late = (rows["event_ts"] > as_of) | (rows["ingest_ts"] > as_of)
     is_broken = rows["lsn"].isna() | rows["net_amount_cents"].isna()
-    fate = pd.Series("current", index=rows.index)
-    fate[is_broken] = "quarantined"
-    fate[is_late] = "not_yet"
+    disposition = pd.Series("current", index=rows.index)
+    disposition[is_broken] = "quarantined"
+    disposition[is_late] = "not_yet"
     usable = rows[~is_late & ~is_broken].sort_values(["ingest_ts", "row_number"])
     is_copy = usable.duplicated(["order_id", "lsn", "status", "net_amount_cents", "event_ts"])
     contents = (~is_copy).groupby([usable["order_id"], usable["lsn"]]).transform("sum")
-    fate[usable.index[is_copy]] = "duplicate"
-    fate[usable.index[contents > 1]] = "quarantined"
+    disposition[usable.index[is_copy]] = "duplicate"
+    disposition[usable.index[contents > 1]] = "quarantined"
     left = usable[~is_copy & (contents == 1)]
     is_last = left["event_ts"] == left.groupby("order_id")["event_ts"].transform("max")
-    fate[left.index[~is_last]] = "superseded"
-    return fate
+    disposition[left.index[~is_last]] = "superseded"
+    return disposition
 
 # %% wrong="profile.dispositions" misconception="a-conflict-is-a-duplicate" says="Where one key has two contents you keep the first and call the other a duplicate. Nothing says that the first is right; both have to be quarantined."
 def dispositions(rows, as_of):
     is_late = (rows["event_ts"] > as_of) | (rows["ingest_ts"] > as_of)
     is_broken = rows["lsn"].isna() | rows["net_amount_cents"].isna()
-    fate = pd.Series("current", index=rows.index)
-    fate[is_broken] = "quarantined"
-    fate[is_late] = "not_yet"
+    disposition = pd.Series("current", index=rows.index)
+    disposition[is_broken] = "quarantined"
+    disposition[is_late] = "not_yet"
     usable = rows[~is_late & ~is_broken].sort_values(["ingest_ts", "row_number"])
     is_copy = usable.duplicated(["order_id", "lsn"])
-    fate[usable.index[is_copy]] = "duplicate"
+    disposition[usable.index[is_copy]] = "duplicate"
     left = usable[~is_copy]
     is_last = left["lsn"] == left.groupby("order_id")["lsn"].transform("max")
-    fate[left.index[~is_last]] = "superseded"
-    return fate
+    disposition[left.index[~is_last]] = "superseded"
+    return disposition
 
 # %% wrong="profile.dispositions" misconception="late-rows-have-a-say" says="Rows from after as_of still take part: a change that is not there yet supersedes the one that is, or makes a conflict with it. Put them aside before anything else."
 def dispositions(rows, as_of):
     is_late = (rows["event_ts"] > as_of) | (rows["ingest_ts"] > as_of)
     is_broken = rows["lsn"].isna() | rows["net_amount_cents"].isna()
-    fate = pd.Series("current", index=rows.index)
-    fate[is_broken] = "quarantined"
+    disposition = pd.Series("current", index=rows.index)
+    disposition[is_broken] = "quarantined"
     usable = rows[~is_broken].sort_values(["ingest_ts", "row_number"])
     is_copy = usable.duplicated(["order_id", "lsn", "status", "net_amount_cents", "event_ts"])
     contents = (~is_copy).groupby([usable["order_id"], usable["lsn"]]).transform("sum")
-    fate[usable.index[is_copy]] = "duplicate"
-    fate[usable.index[contents > 1]] = "quarantined"
+    disposition[usable.index[is_copy]] = "duplicate"
+    disposition[usable.index[contents > 1]] = "quarantined"
     left = usable[~is_copy & (contents == 1)]
     is_last = left["lsn"] == left.groupby("order_id")["lsn"].transform("max")
-    fate[left.index[~is_last]] = "superseded"
-    fate[is_late] = "not_yet"
-    return fate
+    disposition[left.index[~is_last]] = "superseded"
+    disposition[is_late] = "not_yet"
+    return disposition
 
 # %% wrong="profile.dispositions" misconception="quarantined-rows-supersede" says="A row in quarantine still supersedes the state before it, so its order has no current row at all and vanishes. What cannot be used cannot replace anything either."
 def dispositions(rows, as_of):
     is_late = (rows["event_ts"] > as_of) | (rows["ingest_ts"] > as_of)
     is_broken = rows["lsn"].isna() | rows["net_amount_cents"].isna()
-    fate = pd.Series("current", index=rows.index)
+    disposition = pd.Series("current", index=rows.index)
     usable = rows[~is_late & ~is_broken].sort_values(["ingest_ts", "row_number"])
     is_copy = usable.duplicated(["order_id", "lsn", "status", "net_amount_cents", "event_ts"])
     contents = (~is_copy).groupby([usable["order_id"], usable["lsn"]]).transform("sum")
     is_last = usable["lsn"] == usable.groupby("order_id")["lsn"].transform("max")
-    fate[usable.index[~is_last]] = "superseded"
-    fate[usable.index[is_copy]] = "duplicate"
-    fate[usable.index[contents > 1]] = "quarantined"
-    fate[is_broken] = "quarantined"
-    fate[is_late] = "not_yet"
-    return fate
+    disposition[usable.index[~is_last]] = "superseded"
+    disposition[usable.index[is_copy]] = "duplicate"
+    disposition[usable.index[contents > 1]] = "quarantined"
+    disposition[is_broken] = "quarantined"
+    disposition[is_late] = "not_yet"
+    return disposition
 
 # %% wrong="profile.dispositions" misconception="arrival-is-content" says="You compare ingest_ts too, so a row that was delivered twice looks like a conflict. When it arrived is not part of what it says."
 def dispositions(rows, as_of):
     is_late = (rows["event_ts"] > as_of) | (rows["ingest_ts"] > as_of)
     is_broken = rows["lsn"].isna() | rows["net_amount_cents"].isna()
-    fate = pd.Series("current", index=rows.index)
-    fate[is_broken] = "quarantined"
-    fate[is_late] = "not_yet"
+    disposition = pd.Series("current", index=rows.index)
+    disposition[is_broken] = "quarantined"
+    disposition[is_late] = "not_yet"
     usable = rows[~is_late & ~is_broken].sort_values(["ingest_ts", "row_number"])
     is_copy = usable.duplicated(["order_id", "lsn", "status", "net_amount_cents", "event_ts", "ingest_ts"])
     contents = (~is_copy).groupby([usable["order_id"], usable["lsn"]]).transform("sum")
-    fate[usable.index[is_copy]] = "duplicate"
-    fate[usable.index[contents > 1]] = "quarantined"
+    disposition[usable.index[is_copy]] = "duplicate"
+    disposition[usable.index[contents > 1]] = "quarantined"
     left = usable[~is_copy & (contents == 1)]
     is_last = left["lsn"] == left.groupby("order_id")["lsn"].transform("max")
-    fate[left.index[~is_last]] = "superseded"
-    return fate
+    disposition[left.index[~is_last]] = "superseded"
+    return disposition
 
 # %% wrong="profile.dispositions" misconception="copies-of-a-conflict-stay-duplicates" says="Where three rows share a key and two of them are equal, you call one a duplicate. They do not all agree, so all three are quarantined: a row delivered twice is not more true."
 def dispositions(rows, as_of):
     is_late = (rows["event_ts"] > as_of) | (rows["ingest_ts"] > as_of)
     is_broken = rows["lsn"].isna() | rows["net_amount_cents"].isna()
-    fate = pd.Series("current", index=rows.index)
-    fate[is_broken] = "quarantined"
-    fate[is_late] = "not_yet"
+    disposition = pd.Series("current", index=rows.index)
+    disposition[is_broken] = "quarantined"
+    disposition[is_late] = "not_yet"
     usable = rows[~is_late & ~is_broken].sort_values(["ingest_ts", "row_number"])
     is_copy = usable.duplicated(["order_id", "lsn", "status", "net_amount_cents", "event_ts"])
     firsts = usable[~is_copy]
     is_conflict = firsts.duplicated(["order_id", "lsn"], keep=False)
-    fate[usable.index[is_copy]] = "duplicate"
-    fate[firsts.index[is_conflict]] = "quarantined"
+    disposition[usable.index[is_copy]] = "duplicate"
+    disposition[firsts.index[is_conflict]] = "quarantined"
     left = firsts[~is_conflict]
     is_last = left["lsn"] == left.groupby("order_id")["lsn"].transform("max")
-    fate[left.index[~is_last]] = "superseded"
-    return fate
+    disposition[left.index[~is_last]] = "superseded"
+    return disposition
 
 # %% wrong="profile.dispositions" misconception="only-arrival-is-late" says="You look at the arrival only. A row whose event_ts is after as_of has not happened yet either, even if a clock that runs ahead has sent it early."
 def dispositions(rows, as_of):
     is_late = rows["ingest_ts"] > as_of
     is_broken = rows["lsn"].isna() | rows["net_amount_cents"].isna()
-    fate = pd.Series("current", index=rows.index)
-    fate[is_broken] = "quarantined"
-    fate[is_late] = "not_yet"
+    disposition = pd.Series("current", index=rows.index)
+    disposition[is_broken] = "quarantined"
+    disposition[is_late] = "not_yet"
     usable = rows[~is_late & ~is_broken].sort_values(["ingest_ts", "row_number"])
     is_copy = usable.duplicated(["order_id", "lsn", "status", "net_amount_cents", "event_ts"])
     contents = (~is_copy).groupby([usable["order_id"], usable["lsn"]]).transform("sum")
-    fate[usable.index[is_copy]] = "duplicate"
-    fate[usable.index[contents > 1]] = "quarantined"
+    disposition[usable.index[is_copy]] = "duplicate"
+    disposition[usable.index[contents > 1]] = "quarantined"
     left = usable[~is_copy & (contents == 1)]
     is_last = left["lsn"] == left.groupby("order_id")["lsn"].transform("max")
-    fate[left.index[~is_last]] = "superseded"
-    return fate
+    disposition[left.index[~is_last]] = "superseded"
+    return disposition
 
 # %% right="profile.dispositions"
 def dispositions(rows, as_of):
-    fate, by_key, by_order = {}, {}, {}
+    disposition, by_key, by_order = {}, {}, {}
     for index, row in rows.iterrows():
         if row["event_ts"] > as_of or row["ingest_ts"] > as_of:
-            fate[index] = "not_yet"
+            disposition[index] = "not_yet"
         elif pd.isna(row["lsn"]) or pd.isna(row["net_amount_cents"]):
-            fate[index] = "quarantined"
+            disposition[index] = "quarantined"
         else:
             by_key.setdefault((row["order_id"], row["lsn"]), []).append((row["ingest_ts"], row["row_number"], index))
     for (order_id, lsn), members in by_key.items():
@@ -616,33 +617,33 @@ def dispositions(rows, as_of):
         names = ["status", "net_amount_cents", "event_ts"]
         said = {tuple(rows.loc[index, names]) for _, _, index in members}
         for _, _, index in members:
-            fate[index] = "quarantined" if len(said) > 1 else "duplicate"
+            disposition[index] = "quarantined" if len(said) > 1 else "duplicate"
         if len(said) == 1:
             by_order.setdefault(order_id, []).append((lsn, members[0][2]))
     for states in by_order.values():
         last = max(states)
         for state in states:
-            fate[state[1]] = "current" if state == last else "superseded"
-    return pd.Series(fate, dtype="object").reindex(rows.index)
+            disposition[state[1]] = "current" if state == last else "superseded"
+    return pd.Series(disposition, dtype="object").reindex(rows.index)
 
 # %% right="profile.dispositions"
 def dispositions(rows, as_of):
-    table = rows.assign(fate="", content=rows["status"] + "|" + rows["net_amount_cents"].astype("string"))
+    table = rows.assign(disposition="", content=rows["status"] + "|" + rows["net_amount_cents"].astype("string"))
     table["content"] = table["content"] + "|" + rows["event_ts"].astype("string")
     late = rows[["event_ts", "ingest_ts"]].max(axis=1) > as_of
-    table.loc[late, "fate"] = "not_yet"
-    table.loc[~late & rows[["lsn", "net_amount_cents"]].isna().any(axis=1), "fate"] = "quarantined"
-    usable = table[table["fate"] == ""].sort_values(["ingest_ts", "row_number"], ascending=False)
+    table.loc[late, "disposition"] = "not_yet"
+    table.loc[~late & rows[["lsn", "net_amount_cents"]].isna().any(axis=1), "disposition"] = "quarantined"
+    usable = table[table["disposition"] == ""].sort_values(["ingest_ts", "row_number"], ascending=False)
     key = usable.groupby(["order_id", "lsn"])
     clash = key["content"].transform("nunique") > 1
-    table.loc[usable.index[clash], "fate"] = "quarantined"
+    table.loc[usable.index[clash], "disposition"] = "quarantined"
     usable = usable[~clash]
     kept = usable.drop_duplicates(["order_id", "lsn"], keep="last")
-    table.loc[usable.index.difference(kept.index), "fate"] = "duplicate"
+    table.loc[usable.index.difference(kept.index), "disposition"] = "duplicate"
     newest = kept.sort_values("lsn").drop_duplicates("order_id", keep="last")
-    table.loc[kept.index, "fate"] = "superseded"
-    table.loc[newest.index, "fate"] = "current"
-    return table["fate"].sort_index()
+    table.loc[kept.index, "disposition"] = "superseded"
+    table.loc[newest.index, "disposition"] = "current"
+    return table["disposition"].sort_index()
 
 # %% [markdown]
 # ## One profile from several accounts
@@ -798,7 +799,8 @@ after_delete = ("shop:3768808654", 4, 4)
 # Write the function without them. `accounts` has `record_id`, `profile_id`, `is_deleted`, `event_ts` and the four
 # columns of the address, null where absent. Return `profile_id` and those four columns, one row for every profile in
 # `accounts`; where no live account knows an address, the four are null. An account knows an address if any of the four
-# is there, and it then gives all four as they are.
+# is there, and it then gives all four as they are. The rule as above: of the live accounts that know an address, the
+# one with the latest `event_ts`; at the same `event_ts`, the one with the smallest `record_id`.
 
 # %% exercise="profile.surviving_address" objective="3" criterion="identity"
 def surviving_address(accounts):

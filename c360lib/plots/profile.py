@@ -30,7 +30,7 @@ def dispositions(counts: pd.DataFrame) -> Axes:
     `counts` (source, disposition, row_count), a row a source and disposition.
     """
     axes = new_axes(
-        "Every row has one fate: each bar is whole", "share of the source's rows (percent)", "source", 9.0, 4.6
+        "Every row has one disposition: each bar is whole", "share of the source's rows (percent)", "source", 9.0, 4.6
     )
     totals = counts.groupby("source")["row_count"].sum().sort_values(kind="stable")
     names, sizes = totals.index.tolist(), totals.tolist()
