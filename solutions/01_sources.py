@@ -14,7 +14,7 @@
 # %% [markdown]
 # # 01 Sources: what happened, and when did we hear of it?
 #
-# *45 minutes · after lesson 00 · you need: pandas filter, groupby, merge*
+# *60 minutes · after lesson 00 · you need: pandas filter, groupby, merge*
 #
 # ## What you will do
 #
@@ -33,7 +33,8 @@
 # | `consent_events.csv`, `erasure_requests.csv` | governance inputs, on topics of their own |
 #
 # A broker promises to deliver each row *at least once*, and in order only within one key of one topic. Late, doubled
-# and overtaking rows are therefore no accident to be surprised by; they are what a source looks like.
+# and overtaken rows (*overtaken*: something that happened later arrived before them) are therefore no accident to be
+# surprised by; they are what a source looks like.
 #
 # ## The story so far
 #
@@ -547,7 +548,7 @@ twice[twice["order_id"] == "O617637201069"][shown]
 # other cell is equal. Worst is one key with *two different* contents: nobody can say which is right, so neither may be
 # used.
 #
-# ### Exercise 4: first, again, or in conflict (9 minutes)
+# ### Exercise 4: first, again, or in conflict (15 minutes)
 #
 # Write `deliveries(rows, key)`. `rows` is a raw table with `ingest_ts` and other columns, all text; `key` is the list of
 # columns that name a row, such as `["event_id"]` or `["source_system", "order_id", "lsn"]`. Return a column aligned with
@@ -648,6 +649,23 @@ def deliveries(rows, key):
     arrived = rows.sort_values("ingest_ts")
     kind = arrived.duplicated(content).map({True: "again", False: "first"})
     return kind.mask(arrived.duplicated(key) & (kind == "first"), "conflict").reindex(rows.index)
+
+# %% wrong="sources.deliveries" misconception="right-words-in-order-of-arrival" says="The words are right, but they stand in the order of arrival: after sorting you numbered the rows anew, so they no longer belong to the rows of the table. Keep the index when you sort, and put the column back into the order of rows at the end."
+def deliveries(rows, key):
+    content = [name for name in rows.columns if name != "ingest_ts"]
+    arrived = rows.sort_values("ingest_ts").reset_index(drop=True)
+    kind = arrived.duplicated(content).map({True: "again", False: "first"})
+    same_key = arrived.groupby(key)["ingest_ts"].transform("size")
+    return kind.mask(same_key > arrived.groupby(content)["ingest_ts"].transform("size"), "conflict")
+
+# %% wrong="sources.deliveries" misconception="right-words-without-the-index" says="The words are right, but the column has a new index from 0, so pandas would put them beside the wrong rows. Aligned means: the index of rows. Give it back at the end."
+def deliveries(rows, key):
+    content = [name for name in rows.columns if name != "ingest_ts"]
+    numbered = rows.reset_index(drop=True)
+    kind = numbered.sort_values("ingest_ts").duplicated(content).map({True: "again", False: "first"})
+    same_key = numbered.groupby(key)["ingest_ts"].transform("size")
+    same_content = numbered.groupby(content)["ingest_ts"].transform("size")
+    return kind.reindex(numbered.index).mask(same_key > same_content, "conflict")
 
 # %% wrong="sources.deliveries" misconception="every-delivery-is-again" says="You mark every row of a doubled key as again, the first one too. One of them is the delivery that counts: the earliest."
 def deliveries(rows, key):
@@ -783,6 +801,18 @@ status_then = ["placed", "paid", "unknown", "paid", "placed"]
 
 # %% wrong="sources.status_then" misconception="neither-clock" says="You give the state of today. As of a moment, a row counts only if it had happened and had arrived by then."
 status_then = ["paid", "paid", "paid", "paid", "paid"]
+
+# %% wrong="sources.status_then" misconception="arrival-alone-decides" says="Two lines are off, and both because you go by arrival alone. On line 4 the order arrives after its payment, but the larger lsn is still the payment. On line 5 the payment has arrived, but by its own clock it has not happened yet at 09:29:00."
+status_then = ["placed", "paid", "paid", "placed", "paid"]
+
+# %% wrong="sources.status_then" misconception="waits-for-the-beginning-and-lets-it-decide" says="On lines 3 and 4 you follow the row that creates the order. On line 3 it is not there yet, but the payment is, and the largest lsn known is the state. On line 4 it arrives last, but its lsn is the smaller one: the order stays paid."
+status_then = ["placed", "paid", "unknown", "placed", "placed"]
+
+# %% wrong="sources.status_then" misconception="waits-for-the-beginning-and-ignores-event-time" says="Two lines are off. On line 3 the payment is known with all its values; the missing beginning changes nothing. On line 5 the payment has arrived, but by its own clock it has not happened yet at 09:29:00."
+status_then = ["placed", "paid", "unknown", "paid", "paid"]
+
+# %% wrong="sources.status_then" misconception="waits-for-the-beginning-and-ignores-ingest-time" says="Two lines are off. On line 1 Anton's payment had happened, but nobody here had heard of it at noon. On line 3 the payment is known with all its values; the missing beginning changes nothing."
+status_then = ["paid", "paid", "unknown", "paid", "placed"]
 
 # %% wrong="sources.status_then" misconception="only-what-happened-before-arrives" says="On line 3 the news of the order is still on its way, but that of the payment is there: it happened at 15:02 and arrived at 15:06."
 status_then = ["placed", "paid", "placed", "paid", "placed"]

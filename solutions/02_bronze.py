@@ -14,7 +14,7 @@
 # %% [markdown]
 # # 02 Bronze: keep what came
 #
-# *45 minutes · after lesson 01 · you need: pandas filter, groupby, merge*
+# *60 minutes · after lesson 01 · you need: pandas filter, groupby, merge; try/except, csv*
 #
 # ## What you will do
 #
@@ -97,7 +97,7 @@ show(
 # %% [markdown]
 # The long bars are a second accident. Where a column of whole numbers has a gap, pandas makes it decimal, so that
 # `2860240824` reads `2860240824.0`: an account that does not exist. The shortest bar is Namibia. It is the one nobody
-# would ever find, because 33 customers without a country look like any other gap.
+# would ever find, because 33 rows, of 29 accounts, without a country look like any other gap.
 #
 # ## What fidelity means
 #
@@ -346,7 +346,7 @@ clicks = mess.bronze("clickstream")
 [*spaced["city"], *clicks.loc[clicks["page"].str.contains("\n"), "page"]]
 
 # %% [markdown]
-# ### Exercise 2: a loader that means well (12 minutes)
+# ### Exercise 2: a loader that means well (15 minutes)
 #
 # A colleague wrote this loader. `records` is a list of the records of a file, as bytes, without the header and without
 # line ends; `columns` are their names.
@@ -366,7 +366,11 @@ clicks = mess.bronze("clickstream")
 #     return table
 # ```
 #
-# It cleans on the way in: count in how many ways. Write the loader that keeps everything. Each record gives one row:
+# It cleans on the way in: count in how many ways before you change a line. Three tools you need are in it or in the setup
+# cell: `csv.reader` turns a line of text into cells, `try` and `except UnicodeDecodeError` catch bytes that are not UTF-8,
+# and `base64.b64encode(record).decode()` writes bytes as text.
+#
+# Write the loader that keeps everything. Each record gives one row:
 # the `columns` as text, `_row_number` (the place of the record, from 1), and `_raw_base64`. A record that cannot be
 # decoded as UTF-8, or that has too few or too many cells, gets `''` in every column, and its bytes, unchanged, in
 # `_raw_base64` (as text). For a record that can be read, `_raw_base64` is `''`.
@@ -400,7 +404,7 @@ check("bronze.load", load)
 # `enumerate(records, 1)` gives the place and the record. The place must be known before you find out whether the record can be read.
 
 # %% [markdown] hint="bronze.load"
-# There are two ways of being unreadable: the bytes do not decode, or the number of cells is wrong. Let both lead to the same branch, which fills the columns with `''` and calls `base64.b64encode(record).decode()`.
+# There are two ways of being unreadable: the bytes do not decode, or the number of cells is wrong. Let both lead to the same branch, which fills the columns with `''` and keeps the bytes as text.
 
 # %% cases="bronze.load" key="_row_number"
 def cases(workspace):
@@ -598,6 +602,10 @@ def load(records, columns):
     return pd.DataFrame(rows, columns=["_raw_base64", "_row_number", *columns])[::-1]
 
 # %% [markdown]
+# How many ways did you count? There are six: it skips records that do not decode; it skips those with too few or too many
+# cells; it strips spaces; it makes null of `NA`; it drops a record that equals another; and it numbers what is left, so
+# that a number no longer leads back to its place in the file. (The bytes it never kept at all.)
+#
 # ## Rows in, rows accounted for
 #
 # > **reconciliation**: showing that the rows that came in are the rows that are there, each with what became of it.
@@ -610,15 +618,16 @@ lines = len(mess.raw_path("clickstream").read_bytes().splitlines()) - 1
 pd.DataFrame({"clickstream": {"lines below the header": lines, "rows in bronze": len(clicks)}})
 
 # %% [markdown]
-# Three lines more than rows: the three pages you saw above. Above bronze, each row is given exactly one place:
+# Three lines more than rows: the three pages you saw above. Above bronze, each row is given exactly one of these: its
+# *disposition*, which lesson 04 defines.
 #
-# | place | the row |
+# | disposition | the row |
 # |---|---|
 # | current | is the last state of its account, order or ticket, or an event that counts |
 # | superseded | was a state once; a row with a higher `lsn` has replaced it |
 # | duplicate | equals an earlier row in all but its arrival |
 # | quarantined | cannot be used, and is kept with the reason |
-# | not_yet | lies after the day that is being built |
+# | not_yet | arrived or happened after `as_of` |
 # | erased | belongs to an account that an erasure request names |
 #
 # The build counts them, so rows in = current + superseded + duplicate + quarantined + not_yet + erased, for every
@@ -631,9 +640,9 @@ counted["sum"], counted["rows in bronze"] = counted.sum(axis=1), [len(ws.bronze(
 counted
 
 # %%
-places = counted.drop(columns=["sum", "rows in bronze"]).rename_axis("source").reset_index()
+became = counted.drop(columns=["sum", "rows in bronze"]).rename_axis("source").reset_index()
 show(
-    plots.bronze.rows_by_place(places.melt("source", var_name="place", value_name="rows")),
+    plots.bronze.rows_by_disposition(became.melt("source", var_name="disposition", value_name="rows")),
     alt="Bars of each source's rows by what became of them: about half of all order rows and three fifths of ticket rows are superseded states, event sources have none, duplicates and erased rows are few.",
 )
 
@@ -669,7 +678,7 @@ check("bronze.half_a_line", half_a_line)
 # How many rows did that order have before, and what was its only row counted as? It cannot be that any longer.
 
 # %% [markdown] hint="bronze.half_a_line"
-# Rows in bronze must equal the sum of the places, before and after. One row has moved from one place to another.
+# Rows in bronze must equal the sum of the dispositions, before and after. One row has moved from one to another.
 
 # %% truth="bronze.half_a_line"
 def truth(workspace):
@@ -681,7 +690,7 @@ def truth(workspace):
 # %% wrong="bronze.half_a_line" misconception="bad-line-vanishes" says="You let the line vanish. Bronze keeps it as a row with its bytes, so the rows that came in are as many as before, and one of them is in quarantine."
 half_a_line = (5356, 2660, 2632, 0)
 
-# %% wrong="bronze.half_a_line" misconception="row-counted-twice" says="You count the row in two places: it is quarantined, and still current. Each row has exactly one place, or the sum no longer equals the rows that came in."
+# %% wrong="bronze.half_a_line" misconception="row-counted-twice" says="You count the row twice: it is quarantined, and still current. Each row has exactly one disposition, or the sum no longer equals the rows that came in."
 half_a_line = (5357, 2661, 2632, 1)
 
 # %% wrong="bronze.half_a_line" misconception="an-older-state-comes-back" says="You let an older state of the order become current again. That would happen if the order had one; look at how many rows it has."
@@ -693,7 +702,7 @@ half_a_line = (5358, 2661, 2632, 1)
 # %% wrong="bronze.half_a_line" misconception="half-a-line-is-still-read" says="You take the half line for a usable order. Its amount is missing, so nobody can say what it was worth; it cannot be current."
 half_a_line = (5357, 2661, 2632, 0)
 
-# %% wrong="bronze.half_a_line" misconception="skipped-but-quarantined" says="You count the line in quarantine and no longer among the rows that came in. Then more rows have a place than ever came."
+# %% wrong="bronze.half_a_line" misconception="skipped-but-quarantined" says="You count the line in quarantine and no longer among the rows that came in. Then more rows have a disposition than ever came."
 half_a_line = (5356, 2660, 2632, 1)
 
 # %% [markdown]
@@ -713,7 +722,7 @@ pd.Series(mess.manifest()["sources"]["orders"]["dispositions"], name="orders in 
 # %%
 erased = set(ws.bronze("erasure_requests")["customer_id"])
 kept = orders[~orders["customer_id"].isin(erased)].assign(lsn=orders["lsn"].astype(int))
-once, again = (
+once, again = (  # the same line for both tables: the first result goes to once, the second to again
     rows.sort_values("lsn", kind="stable").drop_duplicates("order_id", keep="last").query("op != 'd'")
     for rows in (kept, kept.iloc[::-1])
 )
@@ -743,7 +752,8 @@ pd.Series({**same, "rows upside down": rows[0] == rows[1]}, name="the same")
 #
 # `bronze` and `delivery` have the same columns, among them `_source_file`, `_row_number` (text) and `_row_hash`. Give
 # bronze with the rows of the delivery that it did not have. Two rows of one file may be equal in every other cell
-# (you have seen such orders); both belong in bronze. The next file counts its rows from 1 again.
+# (you have seen such orders); both belong in bronze. The next file counts its rows from 1 again. A row whose file and
+# row number are in bronze already has the same hash there: that a file has been rewritten does not occur here.
 
 # %% exercise="bronze.load_once" objective="4" criterion="production"
 def load_once(bronze, delivery):
@@ -848,8 +858,8 @@ def load_once(bronze, delivery):
 
 # %% [markdown]
 # A load of this kind is called *idempotent*: once or ten times, the result is the same. It also makes a corrected
-# file visible. If a place that is taken comes with another hash, somebody has rewritten the file; stop there and ask,
-# because what was built from it may have to be built again.
+# file visible, the case that the exercise left out. If a place that is taken comes with another hash, somebody has
+# rewritten the file; stop there and ask, because what was built from it may have to be built again.
 #
 # ## What you can now do
 #

@@ -86,7 +86,9 @@ accounts = accounts.merge(first_seen, on="record_id").merge(identity, on="record
 accounts["record_id"].nunique(), accounts["profile_id"].nunique()
 
 # %% [markdown]
-# So the product sees this many accounts, and this many people behind them. Here are the accounts of everybody named
+# So the product sees this many accounts, and takes them for this many people. In truth there are 998 people behind them;
+# the rest are people in two parts. (The 1,032 profiles of lesson 00 are those of the 1,051 that have a live account.)
+# Here are the accounts of everybody named
 # Mayer. Before you read on, try to say which of them are İpek's, and on what evidence.
 
 # %%
@@ -239,6 +241,24 @@ def match_key(accounts, nicknames):
     is_whole = (accounts["email"] != "") & (accounts["first_name"] != "") & (born != "")
     return (email.str.lower() + "|" + first_name.str.lower().replace(nicknames) + "|" + born).where(is_whole)
 
+# %% wrong="identity.match_key" misconception="stripped-only-to-test" says="You take spaces away where you test whether a part is absent, but the key itself is made of the parts as they stand, spaces included. Use the stripped parts for both."
+def match_key(accounts, nicknames):
+    email, first_name, born = accounts["email"], accounts["first_name"], accounts["date_of_birth"]
+    is_whole = (email.str.strip() != "") & (first_name.str.strip() != "") & (born.str.strip() != "")
+    return (email.str.lower() + "|" + first_name.str.lower().replace(nicknames) + "|" + born).where(is_whole)
+
+# %% wrong="identity.match_key" misconception="only-the-order-mended" says="Nicknames are looked up in small letters now. Two faults are left: spaces at the ends are still there, and an account that lacks a part gets a key all the same."
+def match_key(accounts, nicknames):
+    first_name = accounts["first_name"].str.lower().replace(nicknames)
+    return accounts["email"].str.lower() + "|" + first_name + "|" + accounts["date_of_birth"]
+
+# %% wrong="identity.match_key" misconception="spaces-around-dates-kept" says="E-mail and first name are folded, but the date of birth keeps its spaces: a cell of nothing but spaces counts as a date. Take the spaces away on all three."
+def match_key(accounts, nicknames):
+    email = accounts["email"].str.strip().str.lower()
+    first_name = accounts["first_name"].str.strip().str.lower().replace(nicknames)
+    is_whole = (email != "") & (first_name != "") & (accounts["date_of_birth"] != "")
+    return (email + "|" + first_name + "|" + accounts["date_of_birth"]).where(is_whole)
+
 # %% wrong="identity.match_key" misconception="only-the-email-must-be-there" says="You ask that the e-mail is there, but an absent date of birth or first name still matches another absent one. All three parts must be there."
 def match_key(accounts, nicknames):
     email = accounts["email"].str.strip().str.lower()
@@ -310,8 +330,10 @@ def match_key(accounts, nicknames):
 # comparing only and nobody ever gets to see them.
 #
 # One warning from the name İpek: plain Python's `lower()` and that of some table engines turn its first letter into
-# different characters, so texts that look equal are not. Fold in one place, with one function. The product does so
-# in `c360lib.cells.fold`.
+# different characters, so texts that look equal are not. Using pandas' `lower()` on a whole column, as you did and as
+# the next cell does, is fine here: every name goes through the same function. The harm comes when one table is folded
+# in Python and the other in an engine. Fold in one place, with one function. The product does so in
+# `c360lib.cells.fold`.
 
 # %%
 keys = accounts[["record_id", "profile_id"]].copy()
@@ -343,7 +365,9 @@ keys["hard_case"].value_counts()
 #
 # A rule is nothing but a tuple of columns, so it can be read, versioned and argued about without reading code. These
 # are the six rules of the product, strongest first. Five of the six ask for the date of birth, and none does without
-# either the first name or a loyalty card. The *limit* you will meet below.
+# either the first name or a loyalty card. The *weight* says how strong a rule is: where links contradict each other, the
+# one with the larger weight is kept. The *limit* says how many accounts may share a key before it stops to count. You
+# will meet both below.
 
 # %%
 rules = pd.DataFrame(MATCH_RULES)
@@ -499,7 +523,11 @@ def cases(workspace):
     edges = workspace.table("identity_edges")
     pairs = list(zip(edges["right_record_id"].tolist(), edges["left_record_id"].tolist()))
     made = [(list(names), chain), (names[::-1], middle), (list(names), late), (list(names), [])]
-    return [*made, (identity, pairs[::-1])]
+    many = [f"n{n:03}" for n in range(120)]
+    links = list(zip(many, many[1:]))
+    mixed = [links[n * 23 % 119] for n in range(119)]
+    long = [(list(many), links[::-1]), (many[::-1], [(b, a) for a, b in links]), (list(many), mixed)]
+    return [*made, *long, (identity, pairs[::-1])]
 
 # %% wrong="identity.link_accounts" misconception="direct-neighbours-only" says="An account takes the smallest of its direct neighbours, so a chain of three links breaks into pieces. Whoever can be reached over several links belongs too."
 def link_accounts(record_ids, pairs):
@@ -520,6 +548,41 @@ def link_accounts(record_ids, pairs):
 def link_accounts(record_ids, pairs):
     smallest = {record_id: record_id for record_id in record_ids}
     for left, right in [*pairs, *pairs]:
+        smallest[left] = smallest[right] = min(smallest[left], smallest[right])
+    return smallest
+
+# %% wrong="identity.link_accounts" misconception="three-rounds" says="Three rounds settle the chains of the lesson and no longer ones. One of the cases has a chain of 120 accounts: go on until nothing changes, however many rounds that takes."
+def link_accounts(record_ids, pairs):
+    smallest = {record_id: record_id for record_id in record_ids}
+    for left, right in pairs * 3:
+        smallest[left] = smallest[right] = min(smallest[left], smallest[right])
+    return smallest
+
+# %% wrong="identity.link_accounts" misconception="four-rounds" says="Four rounds settle the chains of the lesson and no longer ones. One of the cases has a chain of 120 accounts: go on until nothing changes, however many rounds that takes."
+def link_accounts(record_ids, pairs):
+    smallest = {record_id: record_id for record_id in record_ids}
+    for left, right in pairs * 4:
+        smallest[left] = smallest[right] = min(smallest[left], smallest[right])
+    return smallest
+
+# %% wrong="identity.link_accounts" misconception="five-rounds" says="Five rounds settle the chains of the lesson and no longer ones. One of the cases has a chain of 120 accounts: go on until nothing changes, however many rounds that takes."
+def link_accounts(record_ids, pairs):
+    smallest = {record_id: record_id for record_id in record_ids}
+    for left, right in pairs * 5:
+        smallest[left] = smallest[right] = min(smallest[left], smallest[right])
+    return smallest
+
+# %% wrong="identity.link_accounts" misconception="ten-rounds" says="Ten rounds are many, but still a guess about the data. One of the cases has a chain of 120 accounts: go on until nothing changes, however many rounds that takes."
+def link_accounts(record_ids, pairs):
+    smallest = {record_id: record_id for record_id in record_ids}
+    for left, right in pairs * 10:
+        smallest[left] = smallest[right] = min(smallest[left], smallest[right])
+    return smallest
+
+# %% wrong="identity.link_accounts" misconception="hundred-rounds" says="A hundred rounds are too many for nearly all data and too few for some. One of the cases has a chain of 120 accounts: go on until nothing changes, however many rounds that takes."
+def link_accounts(record_ids, pairs):
+    smallest = {record_id: record_id for record_id in record_ids}
+    for left, right in pairs * 100:
         smallest[left] = smallest[right] = min(smallest[left], smallest[right])
     return smallest
 
@@ -593,8 +656,8 @@ def link_accounts(record_ids, pairs):
     return {record_id: min(members) for record_id, members in group.items()}
 
 # %% [markdown]
-# With keys instead of pairs it goes the same way: everybody who holds a key takes the smallest label among its holders,
-# over and over. pandas leaves null keys out of a `groupby`, so absent matches nothing here either. Resolve all accounts
+# With keys instead of pairs it goes the same way. Each account carries a *label*, at first its own record_id; everybody
+# who holds a key takes the smallest label among its holders, over and over. pandas leaves null keys out of a `groupby`, so absent matches nothing here either. Resolve all accounts
 # by four sets of rules; the last one is what the product has in silver.
 
 # %%
@@ -605,13 +668,15 @@ rule_sets = {
 }
 
 # %% [markdown]
-# Four rounds are plenty for chains as short as these; the product goes on until nothing moves.
+# Here nobody has more than a few accounts, so in these data every chain has settled after four rounds, and a fixed
+# number keeps the cell short. A rule that must hold for any data, like yours above and the product's, goes on until
+# nothing moves.
 
 # %%
 resolved = keys[["record_id", "person_id", "hard_case"]].copy()
 for name, columns in rule_sets.items():
     label = keys["record_id"]
-    for rule in columns * 4:
+    for rule in columns * 4:  # the list four times over: four rounds of all rules
         label = label.groupby([keys[one] for one in rule]).transform("min").fillna(label)
     resolved[name] = label
 
@@ -727,6 +792,34 @@ def precision_recall(predicted, true):
     put, belong, both = pairs
     return (both / put if put else 0.0, both / belong if belong else 0.0)
 
+# %% wrong="identity.precision_recall" misconception="nought-by-nought" says="Where no pair was put together you divide 0 by 0 and get null (nan). That case has an answer: no pair was put together, so precision is 1.0; and without a true pair, recall is 1.0."
+def precision_recall(predicted, true):
+    labels = pd.DataFrame({"predicted": predicted, "true": true})
+    sizes = [labels.groupby(columns).size() for columns in ("predicted", "true", ["predicted", "true"])]
+    put, belong, both = (float((size * (size - 1) // 2).sum()) for size in sizes)
+    return (both / put if put else float("nan"), both / belong if belong else float("nan"))
+
+# %% wrong="identity.precision_recall" misconception="division-by-nought" says="Where no pair was put together you divide by nought. That case has an answer: no pair was put together, so precision is 1.0; and without a true pair, recall is 1.0."
+def precision_recall(predicted, true):
+    labels = pd.DataFrame({"predicted": predicted, "true": true})
+    sizes = [labels.groupby(columns).size() for columns in ("predicted", "true", ["predicted", "true"])]
+    put, belong, both = (int((size * (size - 1) // 2).sum()) for size in sizes)
+    return (both / put, both / belong)
+
+# %% wrong="identity.precision_recall" misconception="rounded-to-three-places" says="The shares are right, but rounded. Give them as they are, not rounded: rounding is for showing, and a release that misses its threshold by a hair must still miss it."
+def precision_recall(predicted, true):
+    labels = pd.DataFrame({"predicted": predicted, "true": true})
+    sizes = [labels.groupby(columns).size() for columns in ("predicted", "true", ["predicted", "true"])]
+    put, belong, both = (int((size * (size - 1) // 2).sum()) for size in sizes)
+    return (round(both / put, 3) if put else 1.0, round(both / belong, 3) if belong else 1.0)
+
+# %% wrong="identity.precision_recall" misconception="rounded-to-two-places" says="The shares are right, but rounded to two places. Give them as they are, not rounded: rounding is for showing."
+def precision_recall(predicted, true):
+    labels = pd.DataFrame({"predicted": predicted, "true": true})
+    sizes = [labels.groupby(columns).size() for columns in ("predicted", "true", ["predicted", "true"])]
+    put, belong, both = (int((size * (size - 1) // 2).sum()) for size in sizes)
+    return (round(both / put, 2) if put else 1.0, round(both / belong, 2) if belong else 1.0)
+
 # %% wrong="identity.precision_recall" misconception="accuracy-over-all-pairs" says="You divide by all pairs there are. Nearly all pairs of accounts are strangers that nobody would join, so this is close to 1 whatever the rules do. Divide by the pairs put together, and by the pairs that belong together."
 def precision_recall(predicted, true):
     labels = pd.DataFrame({"predicted": predicted, "true": true})
@@ -809,9 +902,10 @@ show(
 # - **Household**: two people and one mailbox, or one phone. First name and date of birth tell them apart.
 # - **Key typo**: a mistyped card number or e-mail, or somebody else's entered by mistake. A second column that must
 #   agree keeps it from joining strangers.
-# - **Recycled phone**: a number that its provider gave to the next person. In this small sample no two accounts show
-#   such a number, so no rule set trips over one; among more people some would. First name and date of birth beside the
-#   phone are the guard.
+# - **Recycled phone**: a number that its provider gave to the next person. The truth counts 35 accounts of such people,
+#   and the chart has a bar for them. But in this small sample the number never stands in the accounts of both: where one
+#   account shows it, the other owner's does not or no longer does. So nothing is joined wrongly; among more people it
+#   would be. First name and date of birth beside the phone are the guard.
 #
 # No single column tells everybody apart. That is why a rule asks for several columns at once, and why there are several
 # rules.
@@ -902,17 +996,19 @@ pd.crosstab(one_person, dates.mask(absent, "a date is absent").rename("dates of 
 #
 # > **steward**: a person who decides, on record, about pairs of accounts that the rules cannot settle.
 #
-# What the product has refused is in the review queue. Put the dates of birth beside it.
+# What the product has refused is in the review queue. Put names, e-mails and dates of birth beside it: the person is
+# to see what the rule saw.
 
 # %%
 queue = ws.table("identity_review_queue")
-born = accounts.set_index("record_id")["date_of_birth"]
-queue["left_born"], queue["right_born"] = queue["left_record_id"].map(born), queue["right_record_id"].map(born)
-queue[["left_record_id", "right_record_id", "reason", "left_born", "right_born"]]
+beside = accounts.set_index("record_id")[["first_name", "last_name", "email", "phone", "date_of_birth"]]
+left = queue[["left_record_id"]].join(beside, on="left_record_id").rename(columns={"left_record_id": "record_id"})
+right = queue[["right_record_id"]].join(beside, on="right_record_id").rename(columns={"right_record_id": "record_id"})
+pd.concat([left, right], keys=["left", "right"]).swaplevel().sort_index()  # the two accounts of a pair, one below the other
 
 # %% [markdown]
-# Same e-mail, same phone, same full name, and two dates of birth that differ by a day, ten days, a month or a year.
-# What would you decide? A steward's decision is a row in `data/steward/decisions.csv`:
+# Each number is a pair. Same e-mail, same phone and same full name, once they are folded, and two dates of birth that
+# differ by a day, ten days, a month or a year. What would you decide? A steward's decision is a row in `data/steward/decisions.csv`:
 #
 # ```csv
 # left_record_id,right_record_id,decision,reviewer_role,reason,decided_ts
@@ -1009,12 +1105,12 @@ def cases(workspace):
     )
     return [(made,), (rows[columns],)]
 
-# %% wrong="identity.profile_ids" misconception="newest-names-the-person" says="You name the person by the newest account, so the id changes every time somebody opens another one, and whatever refers to the old id is lost."
+# %% wrong="identity.profile_ids" misconception="newest-names-the-person" says="That is the first proposal: you name the person by the newest account, so the id changes every time somebody opens another one, and whatever refers to the old id is lost."
 def profile_ids(accounts):
     by_age = accounts.sort_values(["first_event_ts", "record_id"])
     return "P-" + by_age.groupby("cluster")["record_id"].transform("last")
 
-# %% wrong="identity.profile_ids" misconception="strongest-identifier-names-the-person" says="You let an account with a loyalty id go first. On the day somebody gets a card the id changes, although the person has not."
+# %% wrong="identity.profile_ids" misconception="strongest-identifier-names-the-person" says="That is the second proposal: you let an account with a loyalty id go first. On the day somebody gets a card the id changes, although the person has not."
 def profile_ids(accounts):
     by_age = accounts.assign(no_card=accounts["loyalty_id"] == "")
     by_age = by_age.sort_values(["no_card", "first_event_ts", "record_id"])
@@ -1028,6 +1124,21 @@ def profile_ids(accounts):
 def profile_ids(accounts):
     by_age = accounts.sort_values(["last_event_ts", "record_id"])
     return "P-" + by_age.groupby("cluster")["record_id"].transform("first")
+
+# %% wrong="identity.profile_ids" misconception="freshest-names-the-person" says="That is the first proposal, by its last event: you name the person by the account with the freshest data. With every change another account may be the freshest, and the id changes with it."
+def profile_ids(accounts):
+    by_age = accounts.sort_values(["last_event_ts", "record_id"])
+    return "P-" + by_age.groupby("cluster")["record_id"].transform("last")
+
+# %% wrong="identity.profile_ids" misconception="a-row-a-cluster" says="You give a row for each cluster. The column needs a row for each account: map your anchors by the cluster of each account, or let transform give every row the value of its group."
+def profile_ids(accounts):
+    by_age = accounts.sort_values(["first_event_ts", "record_id"])
+    return "P-" + by_age.groupby("cluster")["record_id"].first()
+
+# %% wrong="identity.profile_ids" misconception="anchors-only" says="You give the anchors alone. The column needs a row for each account: map the anchors by the cluster of each account, or let transform give every row the value of its group."
+def profile_ids(accounts):
+    by_age = accounts.sort_values(["first_event_ts", "record_id"])
+    return "P-" + by_age.drop_duplicates("cluster")["record_id"]
 
 # %% wrong="identity.profile_ids" misconception="row-order-settles-ties" says="Two accounts are equally old, and you take whichever stands first in the table. Another order of the same rows gives another id; let the smallest record_id settle it."
 def profile_ids(accounts):
@@ -1072,7 +1183,7 @@ def profile_ids(accounts):
 in_march = by_age[by_age["first_event_ts"] <= "2026-03-31T23:59:59Z"].groupby("profile_id")["record_id"]
 in_june = by_age.groupby("profile_id")["record_id"]
 newest, oldest = in_march.last(), in_march.first()
-changed_newest = (in_june.last()[newest.index] != newest).sum()
+changed_newest = (in_june.last()[newest.index] != newest).sum()  # only the people known in March
 changed_oldest = (in_june.first()[oldest.index] != oldest).sum()
 
 # %% [markdown]

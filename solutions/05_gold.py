@@ -96,7 +96,8 @@ total / count, round(total / count), (2 * total + count) // (2 * count)
 # ```
 #
 # Marketing asks where Ida Ferrara is, and finance says that the total is far too high. There are four faults. Write the
-# function without them. Return one row for every profile of `customers`, with
+# function without them. Of `orders` use the columns `profile_id`, `status`, `net_amount_cents` and `is_deleted`. Return
+# one row for every profile of `customers`, with
 #
 # - `profile_id`
 # - `order_count`: orders of any status that are not deleted (`is_deleted`); 0 if there are none
@@ -164,8 +165,7 @@ def cases(workspace):
 
 # %% wrong="gold.value" misconception="nothing-mended" says="This still behaves as the colleague's version. Look for Ida in it, and for orders that were refunded."
 def value(customers, orders):
-    table = customers.merge(orders, on="profile_id")
-    amounts = table.groupby("profile_id")["net_amount_cents"]
+    amounts = customers.merge(orders, on="profile_id").groupby("profile_id")["net_amount_cents"]
     result = amounts.agg(order_count="count", lifetime_value_cents="sum", average_order_value_cents="mean")
     return result.round().reset_index()
 
@@ -257,7 +257,7 @@ def value(customers, orders):
     table["average_order_value_cents"] = (2 * total + count) // (2 * count)
     return table.reset_index()
 
-# %% wrong="gold.value" misconception="average-of-nothing-is-zero" says="The average of no orders is not 0. A 0 would pull down every mean that is taken of it; null says that there is nothing to average."
+# %% wrong="gold.value" misconception="average-of-nothing-is-zero" says="An average of nothing is absent, not 0. A 0 would pull down every mean that is taken of it; null says that there is nothing to average."
 def value(customers, orders):
     living = orders[~orders["is_deleted"]]
     paid = living[living["status"] == "paid"].groupby("profile_id")["net_amount_cents"]
@@ -279,6 +279,73 @@ def value(customers, orders):
     table["lifetime_value_cents"] = total.fillna(0)
     table["average_order_value_cents"] = (2 * total + count) // (2 * count)
     return table.reset_index()
+
+# %% wrong="gold.value" misconception="only-ida-is-back" says="Ida is back: that is one fault of four. Orders of every status still count as money, deleted orders still count at all, and round takes a half to the even neighbour."
+def value(customers, orders):
+    table = customers[["profile_id"]].merge(orders, on="profile_id", how="left")
+    amounts = table.groupby("profile_id")["net_amount_cents"]
+    result = amounts.agg(order_count="count", lifetime_value_cents="sum", average_order_value_cents="mean")
+    return result.round().reset_index()
+
+# %% wrong="gold.value" misconception="one-filter-for-both" says="Everybody is there and the value is right. Two faults are left: order_count counts orders of every status, not only paid ones, and round takes a half to the even neighbour, where the rule is half up."
+def value(customers, orders):
+    paid = orders[(orders["status"] == "paid") & ~orders["is_deleted"]]
+    table = customers[["profile_id"]].merge(paid, on="profile_id", how="left")
+    amounts = table.groupby("profile_id")["net_amount_cents"]
+    result = amounts.agg(order_count="count", lifetime_value_cents="sum", average_order_value_cents="mean")
+    return result.round().reset_index()
+
+# %% wrong="gold.value" misconception="one-filter-and-zero-for-everything" says="Three things. order_count counts orders of every status, not only paid ones. An average of nothing is absent, not 0. And round takes a half to the even neighbour, where the rule is half up."
+def value(customers, orders):
+    paid = orders[(orders["status"] == "paid") & ~orders["is_deleted"]]
+    amounts = paid.groupby("profile_id")["net_amount_cents"]
+    sums = amounts.agg(order_count="count", lifetime_value_cents="sum", average_order_value_cents="mean")
+    return customers[["profile_id"]].merge(sums.round().reset_index(), on="profile_id", how="left").fillna(0)
+
+# %% wrong="gold.value" misconception="paid-count-and-zero-for-everything" says="Two faults are left. order_count counts orders of every status, not only paid ones. And an average of nothing is absent, not 0: fill the count and the value only."
+def value(customers, orders):
+    paid = orders[(orders["status"] == "paid") & ~orders["is_deleted"]].groupby("profile_id")["net_amount_cents"]
+    sums = paid.agg(order_count="count", lifetime_value_cents="sum")
+    total, count = sums["lifetime_value_cents"], sums["order_count"]
+    sums["average_order_value_cents"] = (2 * total + count) // (2 * count)
+    return customers[["profile_id"]].merge(sums.reset_index(), on="profile_id", how="left").fillna(0)
+
+# %% wrong="gold.value" misconception="mean-rounded-and-zero-for-everything" says="Counts and value are right. Two faults are left in the average: an average of nothing is absent, not 0, and round takes a half to the even neighbour, where the rule is half up."
+def value(customers, orders):
+    living = orders[~orders["is_deleted"]]
+    paid = living[living["status"] == "paid"].groupby("profile_id")["net_amount_cents"]
+    table = customers[["profile_id"]].set_index("profile_id")
+    table["order_count"] = living.groupby("profile_id").size()
+    table["lifetime_value_cents"] = paid.sum()
+    table["average_order_value_cents"] = paid.mean().round()
+    return table.fillna(0).reset_index()
+
+# %% wrong="gold.value" misconception="average-not-rounded" says="Your average has a fraction of a cent. Round it half up to whole cents, in whole numbers, as the formula above does."
+def value(customers, orders):
+    living = orders[~orders["is_deleted"]]
+    paid = living[living["status"] == "paid"].groupby("profile_id")["net_amount_cents"]
+    table = customers[["profile_id"]].set_index("profile_id")
+    table["order_count"] = living.groupby("profile_id").size().reindex(table.index, fill_value=0)
+    table["lifetime_value_cents"] = paid.sum().reindex(table.index).fillna(0)
+    table["average_order_value_cents"] = paid.mean().reindex(table.index)
+    return table.reset_index()
+
+# %% wrong="gold.value" misconception="mean-rounded-and-nothing-filled" says="Two faults are left. Nothing bought is a known fact: count and value are 0 there, not null. And round takes a half to the even neighbour, where the rule is half up."
+def value(customers, orders):
+    living = orders[~orders["is_deleted"]]
+    paid = living[living["status"] == "paid"].groupby("profile_id")["net_amount_cents"]
+    table = customers[["profile_id"]].set_index("profile_id")
+    table["order_count"] = living.groupby("profile_id").size()
+    table["lifetime_value_cents"] = paid.sum()
+    table["average_order_value_cents"] = paid.mean().round()
+    return table.reset_index()
+
+# %% wrong="gold.value" misconception="one-filter-and-nothing-filled" says="Three faults are left. order_count counts orders of every status, not only paid ones. Nothing bought is a known fact: count and value are 0 there, not null. And round takes a half to the even neighbour, where the rule is half up."
+def value(customers, orders):
+    paid = orders[(orders["status"] == "paid") & ~orders["is_deleted"]]
+    amounts = paid.groupby("profile_id")["net_amount_cents"]
+    sums = amounts.agg(order_count="count", lifetime_value_cents="sum", average_order_value_cents="mean")
+    return customers[["profile_id"]].merge(sums.round().reset_index(), on="profile_id", how="left")
 
 # %% right="gold.value"
 def value(customers, orders):
@@ -320,7 +387,7 @@ def value(customers, orders):
 
 # %% [markdown]
 # From here on, take the numbers of the product, so that what you compare does not depend on your answer. Gold is built
-# already; the same workspace gives it.
+# already; the same workspace gives it. `rfm_frequency` is the number of all of a person's paid orders.
 
 # %%
 gold = lesson_workspace("gold")
@@ -351,8 +418,9 @@ show(
 #
 # A well-known family of such models, "buy till you die" (BTYD), asks three things of each buyer: *frequency*, the
 # number of distinct purchase days minus one (the first purchase is no repeat); *recency*, the days from the first to
-# the last purchase day; *age*, the days from the first purchase day to `as_of`. Beware of the word: RFM's recency is
-# counted to `as_of`, BTYD's is not.
+# the last purchase day; *age*, the days from the first purchase day to `as_of`. Beware of two words. RFM's recency is
+# counted from the last purchase to `as_of`, BTYD's from the first purchase to the last. And RFM's frequency
+# (`rfm_frequency`) counts all paid orders, BTYD's (`clv_frequency`) the purchase days minus one.
 #
 # Which of an order's three times is the one? Here is Ayşe's last order as it stands in bronze.
 
@@ -379,8 +447,9 @@ first, second = pd.Timestamp("2025-08-28 22:38", tz="UTC"), pd.Timestamp("2025-0
 #
 # ### Exercise 2: purchase days (12 minutes)
 #
-# Write `purchase_days(orders, as_of)`. `as_of` is any moment, not always the end of a day. Use orders that are paid, not
-# deleted, and whose `ordered_ts` is not after `as_of`. Return one row for each profile that has one, with
+# Write `purchase_days(orders, as_of)`. `orders` has the columns `profile_id`, `status`, `is_deleted`, `ordered_ts` and
+# `event_ts`; `as_of` is any moment, not always the end of a day. Use orders that are paid, not deleted, and whose
+# `ordered_ts` is not after `as_of`. Return one row for each profile that has one, with
 #
 # - `profile_id`
 # - `rfm_recency_days`: days from the last purchase day to the day of `as_of`
@@ -571,6 +640,27 @@ def purchase_days(orders, as_of):
     result["clv_age_days"] = (today - days["min"]).dt.days
     return result.reset_index()
 
+# %% wrong="gold.purchase_days" misconception="times-for-days" says="You work on times, not on days: .dt.days of two times counts stretches of 24 hours, and two orders on one day count twice. Take the calendar date of each order first, then count and subtract."
+def purchase_days(orders, as_of):
+    is_used = (orders["status"] == "paid") & ~orders["is_deleted"] & (orders["ordered_ts"] <= as_of)
+    times = orders[is_used].groupby("profile_id")["ordered_ts"].agg(["nunique", "min", "max"])
+    result = pd.DataFrame({"rfm_recency_days": (as_of - times["max"]).dt.days, "clv_frequency": times["nunique"] - 1})
+    result["clv_recency_days"] = (times["max"] - times["min"]).dt.days
+    result["clv_age_days"] = (as_of - times["min"]).dt.days
+    return result.reset_index()
+
+# %% wrong="gold.purchase_days" misconception="date-minus-time" says="Only one side of your subtraction is a date: from a time in the day back to midnight some hours are missing, and .dt.days of that is a day short. Both as_of and the orders have to be calendar dates."
+def purchase_days(orders, as_of):
+    is_used = (orders["status"] == "paid") & ~orders["is_deleted"] & (orders["ordered_ts"] <= as_of)
+    paid = orders[is_used].assign(day=orders["ordered_ts"].dt.normalize())
+    count = paid.groupby("profile_id")["day"].nunique()
+    times = paid.groupby("profile_id")["ordered_ts"].agg(["min", "max"])
+    today = as_of.normalize()
+    result = pd.DataFrame({"rfm_recency_days": (today - times["max"]).dt.days, "clv_frequency": count - 1})
+    result["clv_recency_days"] = (times["max"] - times["min"]).dt.days
+    result["clv_age_days"] = (today - times["min"]).dt.days
+    return result.reset_index()
+
 # %% right="gold.purchase_days"
 def purchase_days(orders, as_of):
     days = {}
@@ -601,10 +691,12 @@ def purchase_days(orders, as_of):
 # ## Bands
 #
 # A recency of 306 days says little by itself, so each of the three is turned into a digit from 1 to 5. `rfm_score` is
-# the three digits in a row. The edges of the bands are numbers in `rules.py`, from the highest band down:
+# the three digits in a row: R, F and M. The edges of the bands are numbers in `rules.py`, in each list the highest edge
+# first. A value gets the score of the first edge that it reaches. Many days score low, many orders or cents score high:
 
 # %%
-edges = {"recency, days": rules.RFM_RECENCY_BANDS_DAYS, "value, cents": rules.RFM_MONETARY_BANDS_CENTS}
+edges = {"recency, days": rules.RFM_RECENCY_BANDS_DAYS, "frequency, paid orders": rules.RFM_FREQUENCY_BANDS_ORDERS}
+edges["value, cents"] = rules.RFM_MONETARY_BANDS_CENTS
 pd.concat({name: pd.DataFrame(bands) for name, bands in edges.items()}, axis=1)
 
 # %% [markdown]
@@ -615,6 +707,7 @@ pd.concat({name: pd.DataFrame(bands) for name, bands in edges.items()}, axis=1)
 # %%
 paid = orders[(orders["status"] == "paid") & ~orders["is_deleted"]]
 spring = paid[paid["ordered_ts"] <= pd.Timestamp("2026-03-31 23:59:59", tz="UTC")]
+# each buyer's value on both days, and the fifth of all buyers in which it stands
 march, june = (t.groupby("profile_id")["net_amount_cents"].sum().astype(int) for t in (spring, paid))
 fifth_march, fifth_june = (pd.qcut(value, 5, labels=[1, 2, 3, 4, 5]).astype(int) for value in (march, june))
 
@@ -626,14 +719,14 @@ pd.Series({"bought nothing since March": len(same), "in another fifth": moved.su
 
 # %% [markdown]
 # Some of these people moved to another fifth, and every one of them moved *down*: others bought, so they became worse
-# without doing anything. Each such move
-# looks like news about the person: it may start a campaign, and it makes two runs impossible to compare. It also has a price for machines. To update one person, a stream would have to
-# look at everybody. With fixed bands, a row depends on the person's own rows only.
+# without doing anything. Each such move looks like news about the person: it may start a campaign, and it makes two runs
+# impossible to compare. It also has a price for machines. To update one person, a stream would have to look at
+# everybody. With fixed bands, a row depends on the person's own rows only.
 #
 # ### Exercise 3: digits from bands (8 minutes)
 #
 # Write `digits(values, bands)`. `values` is a column of whole numbers in which some are null. `bands` is a list of pairs
-# `(at_least, score)`, from the highest `at_least` down, such as the two above. A value gets the score of the first band
+# `(at_least, score)`, the highest `at_least` first, such as the three above. A value gets the score of the first band
 # that it reaches; a null (no paid order) gets 1. Return a column of whole numbers aligned with `values`. Nobody's digit
 # may depend on anybody else's value.
 
@@ -717,6 +810,50 @@ def digits(values, bands):
         digit[(values >= at_least).fillna(False).astype(bool)] = number
     return digit
 
+# %% wrong="gold.digits" misconception="null-compared" says="You compare a null with a number. The answer is neither yes nor no, so Python refuses: boolean value of NA is ambiguous. A null needs a rule of its own, before the comparison: it gets 1."
+def digits(values, bands):
+    def of_one(value):
+        for at_least, score in bands:
+            if value >= at_least:
+                return score
+        return 1
+
+    return values.apply(of_one)
+
+# %% wrong="gold.digits" misconception="every-edge-excluded" says="A value on an edge, such as 31 days or 5,000 cents, falls into the band below, and 0 days falls out of all of them. at_least means that the edge itself belongs to the band: >=, not >."
+def digits(values, bands):
+    digit = pd.Series(1, index=values.index)
+    for at_least, score in reversed(bands):
+        digit[(values > at_least).fillna(False).astype(bool)] = score
+    return digit
+
+# %% wrong="gold.digits" misconception="qcut-for-bands" says="qcut cuts at quantiles: it puts equally many people into each band, so a digit changes when somebody else buys, and for one person alone there is nothing to cut. Compare each value with the fixed edges in bands."
+def digits(values, bands):
+    return pd.qcut(values, 5, labels=[1, 2, 3, 4, 5]).fillna(1).astype(int)
+
+# %% wrong="gold.digits" misconception="qcut-and-null-left" says="qcut cuts at quantiles: it puts equally many people into each band, so a digit changes when somebody else buys, and for one person alone there is nothing to cut. Compare with the fixed edges in bands, and give a null 1."
+def digits(values, bands):
+    return pd.qcut(values, 5, labels=[1, 2, 3, 4, 5])
+
+# %% wrong="gold.digits" misconception="qcut-with-the-scores-of-the-bands" says="The scores are those of bands, but qcut cuts at quantiles and never looks at the edges, so a digit changes when somebody else buys, and for one person alone there is nothing to cut. Compare each value with at_least."
+def digits(values, bands):
+    return pd.qcut(values, 5, labels=[score for _, score in reversed(bands)]).fillna(1).astype(int)
+
+# %% wrong="gold.digits" misconception="qcut-of-ranks" says="qcut of ranks shares people out over five bands of equal size, so a digit changes when somebody else buys, and two equal values can get two digits. Compare each value with the fixed edges in bands."
+def digits(values, bands):
+    return pd.qcut(values.rank(method="first"), 5, labels=[1, 2, 3, 4, 5]).astype("Int64").fillna(1)
+
+# %% wrong="gold.digits" misconception="qcut-numbered" says="qcut cuts at quantiles: it puts equally many people into each band, so a digit changes when somebody else buys, and one person alone always gets the same digit. Compare each value with the fixed edges in bands."
+def digits(values, bands):
+    return (pd.qcut(values, 5, labels=False, duplicates="drop") + 1).fillna(1).astype(int)
+
+# %% wrong="gold.digits" misconception="zero-falls-out" says="A value on an edge falls into the band below, and a 0 reaches no band at all, so it has no digit. at_least means that the edge itself belongs to the band: >=, not >."
+def digits(values, bands):
+    def of_one(value):
+        return 1 if pd.isna(value) else next((score for at_least, score in bands if value > at_least), None)
+
+    return values.apply(of_one)
+
 # %% right="gold.digits"
 def digits(values, bands):
     def of_one(value):
@@ -750,8 +887,12 @@ show(
 # > **churn**: that a customer leaves. A shop never hears of it; it only sees that somebody does not come back.
 #
 # `churn_score` is a sum of points from fixed bands: days since the last paid order (up to 60), visits in the last 30 days
-# (up to 20), an open ticket (10), low satisfaction (10). It is no model. It is the baseline that a model has to beat,
-# and anybody can explain it on the phone. Here is Ayşe's.
+# (up to 20), an open ticket (10), satisfaction below 3 on average (10). Whoever has no paid order has no days to count
+# and gets 30 points in their place; the other parts count as for everybody. So Ida, who has not visited in 30 days
+# either, stands at 30 + 20 = 50.
+#
+# The score is no model. It is the baseline that a model has to beat, and anybody can explain it on the phone. Here is
+# Ayşe's.
 
 # %%
 ayse = people[people["profile_id"] == "P-shop:8784469783"].iloc[0]
@@ -760,6 +901,7 @@ ayse[["last_order_ts", "rfm_recency_days", "rfm_score", "sessions_30d", "open_ti
 # %%
 bands = (rules.CHURN_RECENCY_POINTS_DAYS, rules.CHURN_SESSIONS_POINTS, rules.CHURN_OPEN_TICKET_POINTS)
 values = (ayse["rfm_recency_days"], ayse["sessions_30d"], ayse["open_tickets"])
+# for each part of the score: the points of the first band that her value reaches
 points = [next(band.score for band in part if value >= band.at_least) for part, value in zip(bands, values)]
 parts = ["306 days\nwithout an order", "no visit\nin 30 days", "no open\nticket", "satisfaction\nnot known"]
 ayse_points = pd.DataFrame({"part": parts, "points": [*points, 0]})
@@ -839,13 +981,30 @@ turns_high = "2026-07-05"
 #
 # > **segment**: a named group of people that somebody treats in one way.
 #
-# A segment is the first rule that holds, from top to bottom of a list, so everybody is in exactly one. `prospect` comes
-# first: who has no paid order is a prospect, whatever else is true. A group of fewer than ten people shows no figures,
-# because an average of three people says too much about each of them.
+# A segment is the first rule of this list that holds, from top to bottom, so everybody is in exactly one. R and F are
+# the digits of the bands, M is the one for value.
+#
+# | segment | rule |
+# |---|---|
+# | `prospect` | no paid order |
+# | `new` | the first purchase day is at most 60 days before `as_of` |
+# | `champion` | R, F and M are all at least 4 |
+# | `loyal` | R and F are at least 3 |
+# | `lapsed` | R is 1 |
+# | `at_risk` | R is at most 2 and F at least 2 |
+# | `regular` | everybody else |
 
 # %%
-summary = gold.table("segment_summary").sort_values("profile_count", ascending=False)
-summary[["segment", "profile_count", "lifetime_value_cents", "average_churn_score_x100", "is_suppressed"]]
+figures = ["profile_count", "lifetime_value_cents", "average_churn_score_x100", "is_suppressed"]
+gold.table("segment_summary").sort_values("profile_count", ascending=False).set_index("segment")[figures]
+
+# %% [markdown]
+# A group of fewer than ten people shows no figures, because an average of three people says too much about each of
+# them. Here every group is large enough. In a sample of 150 other people, some are not; their rows stand last:
+
+# %%
+small = lesson_workspace("gold", customers=150, seed=361).table("segment_summary")
+small.sort_values(["profile_count", "segment"], ascending=[False, True]).set_index("segment")[figures]
 
 # %% [markdown]
 # Ida is one of the prospects, and Ayşe is `at_risk`: 68 people who bought more than once and have gone quiet for more
@@ -863,6 +1022,7 @@ summary[["segment", "profile_count", "lifetime_value_cents", "average_churn_scor
 # %%
 march_end = pd.Timestamp("2026-03-31 23:59:59", tz="UTC")
 times = changes[["event_ts", "ingest_ts"]].apply(pd.to_datetime)
+# of each order the last change that had happened and arrived by then
 then = changes[(times <= march_end).all(axis=1)].assign(lsn=changes["lsn"].astype(int)).sort_values("lsn")
 then = then.drop_duplicates("order_id", keep="last")
 paid_then = set(then.loc[(then["status"] == "paid") & (then["op"] != "d"), "order_id"])
@@ -887,8 +1047,8 @@ gold.table("customer_labels")["churned_90d"].value_counts(dropna=False)
 # %% [markdown]
 # ### Exercise 5: what happened next (10 minutes)
 #
-# Write `churned_90d(customers, orders, as_of, data_until)`. Return `profile_id` and `churned_90d` for every profile of
-# `customers`:
+# Write `churned_90d(customers, orders, as_of, data_until)`. `orders` has the columns `profile_id`, `status`, `is_deleted`,
+# `ordered_ts` and `event_ts`. Return `profile_id` and `churned_90d` for every profile of `customers`:
 #
 # - null for everybody if the data do not reach the end of the window, `as_of` + 90 days (`data_until` is the moment up to
 #   which `orders` is complete)
@@ -925,22 +1085,24 @@ check("gold.churned_90d", churned_90d)
 
 # %% cases="gold.churned_90d" key="profile_id"
 def cases(workspace):
-    columns = ["profile_id", "status", "is_deleted", "ordered_ts"]
+    columns = ["profile_id", "status", "is_deleted", "ordered_ts", "event_ts"]
     made = pd.DataFrame(
         [
-            ("P-a:1", "paid", False, "2026-01-31 23:59:59"),  # at as_of: before the window
-            ("P-a:2", "paid", False, "2026-02-01 00:00:00"),
-            ("P-a:3", "paid", False, "2026-05-01 23:59:59"),  # the last second of the window
-            ("P-a:4", "paid", False, "2026-05-02 00:00:00"),
-            ("P-a:5", "refunded", False, "2026-03-01 00:00:00"),
-            ("P-a:6", "paid", True, "2026-03-01 00:00:00"),
-            ("P-a:8", "placed", False, "2026-03-01 00:00:00"),
-            ("P-a:9", "paid", False, "2025-12-24 18:00:00"),
-            ("P-gone:1", "paid", False, "2026-03-01 00:00:00"),
+            ("P-a:1", "paid", False, "2026-01-31 23:59:59", "2026-01-31 23:59:59"),  # at as_of: before the window
+            ("P-a:2", "paid", False, "2026-02-01 00:00:00", "2026-02-02 09:00:00"),
+            ("P-a:3", "paid", False, "2026-05-01 23:59:59", "2026-05-03 09:00:00"),  # the last second of the window
+            ("P-a:4", "paid", False, "2026-05-02 00:00:00", "2026-05-02 08:00:00"),
+            ("P-a:5", "refunded", False, "2026-03-01 00:00:00", "2026-03-09 10:00:00"),
+            ("P-a:6", "paid", True, "2026-03-01 00:00:00", "2026-03-02 10:00:00"),
+            ("P-a:8", "placed", False, "2026-03-01 00:00:00", "2026-03-01 00:00:00"),
+            ("P-a:9", "paid", False, "2025-12-24 18:00:00", "2026-02-10 09:00:00"),  # paid later
+            ("P-gone:1", "paid", False, "2026-03-01 00:00:00", "2026-03-01 10:00:00"),
         ],
         columns=columns,
     )
-    made = made.assign(ordered_ts=pd.to_datetime(made["ordered_ts"], utc=True)).astype({"is_deleted": "boolean"})
+    for name in ("ordered_ts", "event_ts"):
+        made[name] = pd.to_datetime(made[name], utc=True)
+    made = made.astype({"is_deleted": "boolean"})
     known = pd.DataFrame({"profile_id": [f"P-a:{n}" for n in (7, 9, 8, 6, 5, 4, 3, 2, 1)]}, index=range(20, 29))
     as_of, second = pd.Timestamp("2026-01-31 23:59:59", tz="UTC"), pd.Timedelta(seconds=1)
     end = pd.Timestamp("2026-05-01 23:59:59", tz="UTC")
@@ -987,7 +1149,7 @@ def churned_90d(customers, orders, as_of, data_until):
         churned[:] = pd.NA
     return customers[["profile_id"]].assign(churned_90d=churned)
 
-# %% wrong="gold.churned_90d" misconception="start-of-window-included" says="An order at as_of itself counts in your window, but the features count it too. One moment must not be both past and future: the window is open at its start."
+# %% wrong="gold.churned_90d" misconception="start-of-window-included" says="An order at as_of itself counts in your window, but the features count it too. One moment must not be both past and future: the window is open at its start: (as_of, as_of + 90 days]."
 def churned_90d(customers, orders, as_of, data_until):
     end = as_of + pd.Timedelta(days=90)
     is_paid = (orders["status"] == "paid") & ~orders["is_deleted"]
@@ -1042,6 +1204,42 @@ def churned_90d(customers, orders, as_of, data_until):
     is_paid = (orders["status"] == "paid") & ~orders["is_deleted"]
     is_next = (orders["ordered_ts"] > as_of) & (orders["ordered_ts"] <= end)
     churned = customers["profile_id"].isin(orders.loc[is_paid & is_next, "profile_id"]).astype("boolean")
+    if data_until < end:
+        churned[:] = pd.NA
+    return customers[["profile_id"]].assign(churned_90d=churned)
+
+# %% wrong="gold.churned_90d" misconception="record-time-for-order-time" says="You place orders by event_ts, which says when the source changed its record. An order from before as_of whose payment came later then counts as coming back. When the customer bought is ordered_ts."
+def churned_90d(customers, orders, as_of, data_until):
+    end = as_of + pd.Timedelta(days=90)
+    is_paid = (orders["status"] == "paid") & ~orders["is_deleted"]
+    is_next = (orders["event_ts"] > as_of) & (orders["event_ts"] <= end)
+    churned = (~customers["profile_id"].isin(orders.loc[is_paid & is_next, "profile_id"])).astype("boolean")
+    if data_until < end:
+        churned[:] = pd.NA
+    return customers[["profile_id"]].assign(churned_90d=churned)
+
+# %% wrong="gold.churned_90d" misconception="both-ends-closed-and-no-unknown" says="Two things. An order at as_of itself counts in your window, but it is open at its start: (as_of, as_of + 90 days]. And where the data do not reach its end, nobody knows the label: it is null for everybody."
+def churned_90d(customers, orders, as_of, data_until):
+    end = as_of + pd.Timedelta(days=90)
+    is_paid = (orders["status"] == "paid") & ~orders["is_deleted"]
+    is_next = (orders["ordered_ts"] >= as_of) & (orders["ordered_ts"] <= end)
+    buyers = orders.loc[is_paid & is_next, "profile_id"]
+    return customers[["profile_id"]].assign(churned_90d=~customers["profile_id"].isin(buyers))
+
+# %% wrong="gold.churned_90d" misconception="record-time-and-no-unknown" says="Two things. You place orders by event_ts, which says when the source changed its record; when the customer bought is ordered_ts. And where the data do not reach the end of the window, the label is null for everybody."
+def churned_90d(customers, orders, as_of, data_until):
+    end = as_of + pd.Timedelta(days=90)
+    is_paid = (orders["status"] == "paid") & ~orders["is_deleted"]
+    is_next = (orders["event_ts"] > as_of) & (orders["event_ts"] <= end)
+    buyers = orders.loc[is_paid & is_next, "profile_id"]
+    return customers[["profile_id"]].assign(churned_90d=~customers["profile_id"].isin(buyers))
+
+# %% wrong="gold.churned_90d" misconception="window-open-at-the-wrong-end" says="Your window is [as_of, as_of + 90 days): closed at its start and open at its end. It is the other way round: an order at as_of itself is known already, and one in the last second still counts."
+def churned_90d(customers, orders, as_of, data_until):
+    end = as_of + pd.Timedelta(days=90)
+    is_paid = (orders["status"] == "paid") & ~orders["is_deleted"]
+    is_next = (orders["ordered_ts"] >= as_of) & (orders["ordered_ts"] < end)
+    churned = (~customers["profile_id"].isin(orders.loc[is_paid & is_next, "profile_id"])).astype("boolean")
     if data_until < end:
         churned[:] = pd.NA
     return customers[["profile_id"]].assign(churned_90d=churned)

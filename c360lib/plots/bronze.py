@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-# Colour and hatch of each place that a row can have, in the order in which they are stacked.
-_PLACES = {
+# Colour and hatch of each disposition, in the order in which they are stacked.
+_DISPOSITIONS = {
     "current": (BLUE, ""),
     "superseded": (SKY, "//"),
     "duplicate": (ORANGE, ".."),
@@ -74,32 +74,32 @@ def arrivals_by_day(by_day: pd.DataFrame) -> Axes:
     return axes
 
 
-def rows_by_place(places: pd.DataFrame) -> Axes:
+def rows_by_disposition(became: pd.DataFrame) -> Axes:
     """What became of the rows of each source, as shares of its rows; small ones are spelled out beside the bar.
 
-    `places` (source, place, rows), a row a source and place; the order of sources is that of the table.
+    `became` (source, disposition, rows), a row a source and disposition; the order of sources is that of the table.
     """
     axes = new_axes(
-        "Every row has one place: change feeds carry their history, events do not",
+        "Every row has one disposition: change feeds carry their history, events do not",
         "share of the rows that came in (%)",
         "source and rows in",
         width=9.5,
         height=4.4,
     )
-    sources = list(dict.fromkeys(places["source"]))
+    sources = list(dict.fromkeys(became["source"]))
     counts = {
-        (source, place): int(rows)
-        for source, place, rows in zip(places["source"], places["place"], places["rows"], strict=True)
+        (source, name): int(rows)
+        for source, name, rows in zip(became["source"], became["disposition"], became["rows"], strict=True)
     }
-    totals = [sum(counts.get((source, place), 0) for place in _PLACES) for source in sources]
+    totals = [sum(counts.get((source, name), 0) for name in _DISPOSITIONS) for source in sources]
     left = [0.0] * len(sources)
-    for place, (colour, hatch) in _PLACES.items():
-        rows = [counts.get((source, place), 0) for source in sources]
+    for name, (colour, hatch) in _DISPOSITIONS.items():
+        rows = [counts.get((source, name), 0) for source in sources]
         if not any(rows):
             continue
         shares = [100 * n / total for n, total in zip(rows, totals, strict=True)]
         style: dict[str, Any] = {"color": colour, "hatch": hatch, "edgecolor": "white"}
-        axes.barh(range(len(sources)), shares, left=left, label=place.replace("_", " "), **style)
+        axes.barh(range(len(sources)), shares, left=left, label=name.replace("_", " "), **style)
         left = [a + b for a, b in zip(left, shares, strict=True)]
     for line, (source, total) in enumerate(zip(sources, totals, strict=True)):
         axes.annotate(_small(counts, source, total), (101, line), va="center", fontsize=9)
@@ -107,11 +107,11 @@ def rows_by_place(places: pd.DataFrame) -> Axes:
     axes.set_yticklabels([f"{s.replace('_', ' ')}: {n:,}" for s, n in zip(sources, totals, strict=True)])
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.16), ncols=len(_PLACES), frameon=False)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.16), ncols=len(_DISPOSITIONS), frameon=False)
     return axes
 
 
 def _small(counts: dict[tuple[str, str], int], source: str, total: int) -> str:
-    """The places of a source that are too narrow to be seen, with their counts."""
-    rows = {place: counts.get((source, place), 0) for place in _PLACES}
-    return ", ".join(f"{place.replace('_', ' ')} {n}" for place, n in rows.items() if 0 < n < _NARROW * total)
+    """The dispositions of a source that are too narrow to be seen, with their counts."""
+    rows = {name: counts.get((source, name), 0) for name in _DISPOSITIONS}
+    return ", ".join(f"{name.replace('_', ' ')} {n}" for name, n in rows.items() if 0 < n < _NARROW * total)

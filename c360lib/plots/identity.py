@@ -49,7 +49,7 @@ def bad_merge(accounts: pd.DataFrame, edges: pd.DataFrame, bad_edges: pd.DataFra
     right_record_id, match_rule), a row a pair, labelled with its rule; `bad_edges` (left_record_id, right_record_id).
     """
     sizes = [str(n) for n in accounts.groupby("person_id", sort=False).size().tolist()]
-    titles = ["Before: every link asks for a first name", "After: last name and birth date are enough"]
+    titles = ["Before: each link asks for a first name or a card", "After: last name and birth date are enough"]
     labels = [f"{len(sizes)} clusters of {' and '.join(sizes)} accounts", f"1 cluster of {len(accounts)} accounts"]
     before, after = _panels(titles, labels, "", 10.0, 4.8)
     places = _circle(accounts["record_id"].tolist())
