@@ -17,6 +17,7 @@ from c360lib import cells, contract, gold
 from c360lib.engine import Pandas
 from c360lib.errors import UsageError
 from c360lib.files import read_table
+from c360lib.numbering import Numbers
 from c360lib.pipeline import Moment, run_layers
 from c360lib.schemas import GOLD, RAW, SILVER, STEWARD
 from c360lib.workspace import Workspace
@@ -49,9 +50,10 @@ def _slice_tables(workspace: Workspace, ours: set[str]) -> dict[str, pa.Table]:
     latest = [cells.moment(s["latest_ingest_ts"]) for s in manifest["sources"].values() if s["latest_ingest_ts"]]
     at = Moment(cells.moment(manifest["as_of"]) or 0, max(value for value in latest if value is not None))
     with Pandas() as engine:
-        frames = {
-            f"{name}_rows": engine.load(batch.schema, [batch]) for name, batch in _slice_rows(workspace, ours).items()
-        }
+        numbers, frames = Numbers(), {}
+        for name, batch in _slice_rows(workspace, ours).items():
+            rows = numbers.numbered(pa.Table.from_batches([batch]), RAW[name])
+            frames[f"{name}_rows"] = engine.load(rows.schema, rows.to_batches())
         frames |= {f"{STEWARD.name}_rows": engine.load(contract.typed_schema(STEWARD), _decisions(workspace))}
         blocked = read_table(workspace.table_file("silver", "blocked_keys"))
         for name, is_device in (("blocked_devices", True), ("blocked_identity_keys", False)):
