@@ -2,10 +2,12 @@
 PYTHON := $(shell command -v python3 || command -v python)
 MISSING = $(error c360: Python 3.11 or newer is needed and none was found: install it, then run the same command again)
 ENV ?= .venv
+# Solutions are executed and compared with what is stored, outputs and all (solutions/sanitize.cfg says what may differ).
+NBVAL = --nbval --nbval-current-env --nbval-cell-timeout 120 --nbval-sanitize-with solutions/sanitize.cfg
 BIN = $(ENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 SETUP = @$(or $(PYTHON),$(MISSING)) tools/setup_env.py
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all lab bench lint lock clean
+.PHONY: help run test test-all notebooks lab bench lint lock clean
 
 help: ## list what can be done
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1 ## \2/p' Makefile | awk -F ' ## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -15,14 +17,18 @@ run: ## install the core and carry the sample from sources to the quality report
 	$(BIN)/c360 run
 
 test: ## install what tests need and run them, but for the slow ones
-	$(SETUP) --env $(ENV) test
-	$(BIN)/python -m pytest -m "not slow"
+	$(SETUP) --env $(ENV) test course
+	$(BIN)/python -m pytest -m "not slow" $(NBVAL)
 
 test-all: ## run every test, slow ones too, and those of Spark in an environment of their own (needs Java 17)
-	$(SETUP) --env $(ENV) test
+	$(SETUP) --env $(ENV) test course
 	$(SETUP) --env .venv-spark spark test
-	.venv-spark/$(notdir $(BIN))/python -m pytest -m spark
-	$(BIN)/python -m pytest
+	.venv-spark/$(notdir $(BIN))/python -m pytest -m spark tests
+	$(BIN)/python -m pytest $(NBVAL)
+
+notebooks: ## build every notebook, and the pages made from the lessons, from solutions/*.py
+	$(SETUP) --env $(ENV) course
+	$(BIN)/python -m c360lib.course.builder
 
 lab: ## copy the notebooks to work/ (never over yours) and open them in JupyterLab
 	$(SETUP) --env $(ENV) course
@@ -33,7 +39,7 @@ bench: ## compare the engines with hand-written peers; takes a while
 	$(BIN)/python -m bench
 
 lint: ## check style and types
-	$(SETUP) --env $(ENV) dev
+	$(SETUP) --env $(ENV) dev course
 	$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/python -m mypy
 
 lock: ## bring requirements.lock up to date with pyproject.toml (UPGRADE=--upgrade for newer versions of everything)

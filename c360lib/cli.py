@@ -185,6 +185,33 @@ def explain(profile_id: str, root: Path) -> None:
 
 
 @main.command()
+@click.argument("number")
+@click.option(
+    "--into",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where your copies stand.  [default: work/ in the folder of the course]",
+)
+def start(number: str, into: Path | None) -> None:
+    """Give a fresh copy of the notebook with this NUMBER, such as 03, beside an old one."""
+    from c360lib.course.copies import fresh_copy
+
+    click.echo(f"a fresh notebook for you: {fresh_copy(number, into)}")
+
+
+@main.command()
+@_root
+@click.option("--spark", "with_spark", is_flag=True, help="Look for what Spark needs too (lesson 11).")
+def doctor(root: Path, with_spark: bool) -> None:
+    """Look at your set-up, line by line, and say what to do; exit 1 where something needed is missing."""
+    from c360lib.doctor import examine
+
+    findings = examine(root, with_spark)
+    for finding in findings:
+        click.echo(finding.line)
+    sys.exit(int(any(finding.is_needed and not finding.is_well for finding in findings)))
+
+
+@main.command()
 @_root
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def reset(root: Path, yes: bool) -> None:

@@ -50,6 +50,7 @@ class Workspace:
         self.staging = self.data / ".staging"
         self.generating = self.data / ".generating"
         self.failed = self.data / "failed"
+        self.lessons = self.data / "lessons"  # workspaces of notebooks, made again when they are missing
         self.current_file = self.data / "CURRENT"
         self.generated_file = self.data / ".generated.json"
         self.truth_file = self.data / "truth" / f"{TRUTH.name}.csv"
@@ -87,7 +88,7 @@ class Workspace:
         self,
         blocks: Iterable[dict[str, pa.Table]],
         recipe: dict[str, Any],
-        spoil: Callable[[Path], None] = lambda raw: None,
+        spoil: Callable[[Path], object] = lambda raw: None,
     ) -> dict[str, int]:
         """Write generated blocks as data/raw and data/truth; gives rows per source. Never over files of the user's.
 
@@ -271,7 +272,7 @@ class Workspace:
         removed = [path for path in removed if path.exists()]
         for path in removed:
             unlink(path)
-        for tree in (self.releases, self.staging, self.generating, self.failed):
+        for tree in (self.releases, self.staging, self.generating, self.failed, self.lessons):
             if tree.exists():
                 remove_tree(tree)
                 removed.append(tree)
