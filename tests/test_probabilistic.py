@@ -167,3 +167,23 @@ def test_an_unknown_way_of_matching_is_refused(tmp_path: Path) -> None:
     """The message names the two there are."""
     with pytest.raises((UsageError, ContractError)):
         build(Workspace(tmp_path), identity="guess")
+
+
+def test_the_report_says_that_splink_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The declared rules stand alone, with a warning, and no model is kept."""
+    monkeypatch.setattr(probabilistic, "find_spec", lambda _: None)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "raw").symlink_to(SAMPLE / "data" / "raw")
+    result = build(Workspace(tmp_path), identity="probabilistic")
+    [measure] = [m for m in result.measures if m.name == "identity_model"]
+    assert ("none", "warn") == (measure.value, measure.status)
+    assert not (Workspace(tmp_path).current_release() / "identity").exists()
+
+
+def test_the_report_names_what_the_model_left_out(tmp_path: Path) -> None:
+    """The FEBRL records have no e-mail, phone or card."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "raw").symlink_to(ROOT / "data" / "febrl3" / "data" / "raw")
+    result = build(Workspace(tmp_path), identity="probabilistic")
+    [measure] = [m for m in result.measures if m.name == "identity_model"]
+    assert "columns left out, empty or constant: email_key, loyalty_key, phone_key;" in measure.meaning
