@@ -120,7 +120,7 @@ class Pandas(Engine):
 
 def _arrow_kind(name: str, kind: str) -> pa.DataType:
     """The Arrow type of a column that pandas made of a literal: whole numbers with gaps come as float there."""
-    if kind == "f" and name == "match_probability":
+    if kind == "f" and name.endswith("probability"):
         return pa.float64()
     return {"b": pa.bool_(), "i": pa.int64(), "u": pa.int64(), "f": pa.int64()}.get(kind, pa.string())
 

@@ -14,7 +14,7 @@ import narwhals as nw
 
 from c360lib import consent, gold, silver
 from c360lib.engine import Engine, Frame
-from c360lib.identity import clusters, deterministic, evidence
+from c360lib.identity import clusters, deterministic, evidence, probabilistic
 from c360lib.rules import LABEL_WINDOW_DAYS, SECONDS_PER_DAY
 from c360lib.schemas import GOLD, RAW, SILVER, Table
 
@@ -92,9 +92,23 @@ LAYERS: tuple[Layer, ...] = (
     Layer("shared_keys", _of(deterministic.shared_keys), ("accounts",), kept=True),
     Layer("blocked_identity_keys", _of(deterministic.blocked_keys), ("shared_keys", "accounts")),
     Layer("key_holders", _of(deterministic.key_holders), ("shared_keys", "accounts", "blocked_identity_keys")),
-    Layer("linked", _of(deterministic.linked_accounts), ("accounts", "key_holders", "steward_pairs")),
-    Layer("refused", _of(clusters.refused_edges), ("key_holders", "linked", "steward_pairs"), on_driver=True),
-    Layer("clusters", _of(clusters.clusters), ("key_holders", "linked", "steward_pairs", "refused"), on_driver=True),
+    Layer("model_asked", _of(probabilistic.asked), (), on_driver=True),
+    Layer("match_fields", _of(probabilistic.fields), ("accounts", "model_asked")),
+    Layer("identity_model", _of(probabilistic.model), ("match_fields", "model_asked"), on_driver=True),
+    Layer("match_scores", _of(probabilistic.scores), ("match_fields", "identity_model", "key_holders"), on_driver=True),
+    Layer("linked", _of(deterministic.linked_accounts), ("accounts", "key_holders", "steward_pairs", "match_scores")),
+    Layer(
+        "refused",
+        _of(clusters.refused_edges),
+        ("key_holders", "linked", "steward_pairs", "match_scores"),
+        on_driver=True,
+    ),
+    Layer(
+        "clusters",
+        _of(clusters.clusters),
+        ("key_holders", "linked", "steward_pairs", "match_scores", "refused"),
+        on_driver=True,
+    ),
     Layer("identified", _of(silver.identified), ("accounts", "clusters")),
     Layer("people", _of(silver.people), ("identified",)),
     Layer("live_people", _of(silver.live_people), ("people",), kept=True),
@@ -144,8 +158,16 @@ LAYERS: tuple[Layer, ...] = (
         lambda at, rows: _columns(_current(rows), SILVER["erasure_requests"]),
         ("erasure_requests_marked",),
     ),
-    Layer("identity_edges", _of(evidence.edges), ("key_holders", "accounts", "steward_pairs", "refused")),
-    Layer("identity_review_queue", _of(evidence.review_queue), ("refused", "accounts")),
+    Layer(
+        "identity_edges",
+        _of(evidence.edges),
+        ("key_holders", "accounts", "steward_pairs", "match_scores", "refused"),
+    ),
+    Layer(
+        "identity_review_queue",
+        _of(evidence.review_queue),
+        ("refused", "accounts", "match_scores", "clusters", "steward_pairs"),
+    ),
     Layer("blocked_keys", lambda at, *tables: nw.concat(tables), ("blocked_identity_keys", "blocked_devices")),
     Layer("field_issues", _each_source(silver.field_issues), _MARKED),
     Layer("quarantine", _each_source(silver.quarantine), _MARKED),
