@@ -10,10 +10,13 @@ import networkx as nx
 import pyarrow as pa
 import pytest
 
-from c360lib import rules
+pytest.importorskip("splink", reason="needs the extra `identity`")
+
+from c360lib import explaining, rules
 from c360lib.build import build
 from c360lib.errors import ContractError, UsageError
 from c360lib.files import read_csv
+from c360lib.generate import generate
 from c360lib.identity import clusters, metrics, probabilistic
 from c360lib.workspace import Workspace
 
@@ -187,3 +190,23 @@ def test_the_report_names_what_the_model_left_out(tmp_path: Path) -> None:
     result = build(Workspace(tmp_path), identity="probabilistic")
     [measure] = [m for m in result.measures if m.name == "identity_model"]
     assert "columns left out, empty or constant: email_key, loyalty_key, phone_key;" in measure.meaning
+
+
+def test_a_profile_is_explained_with_the_model_of_its_release(tmp_path: Path) -> None:
+    """The link of the model stands in the story with its evidence, and the row is the published one."""
+    workspace = Workspace(tmp_path)
+    workspace.write_generated(generate(150, 361), {}, lambda raw: None)
+    build(workspace, identity="probabilistic")
+    release = workspace.current_release()
+    edges = read_csv(release / "silver" / "identity_edges.csv").to_pylist()
+    edge = next(e for e in edges if e["match_rule"] == rules.MODEL_RULE and e["outcome"] == "accepted")
+    identity = read_csv(release / "silver" / "customer_identity.csv").to_pylist()
+    profile = next(row["profile_id"] for row in identity if row["record_id"] == edge["left_record_id"])
+
+    told = explaining.explain(tmp_path, profile)
+
+    pair = f"{edge['left_record_id']} = {edge['right_record_id']}: probabilistic ({edge['evidence']}), accepted"
+    assert pair in told
+    gold = read_csv(release / "gold" / "customer_360.csv").to_pylist()
+    count = next(row["source_record_count"] for row in gold if row["profile_id"] == profile)
+    assert f"source_record_count: {count}" in told
