@@ -53,8 +53,8 @@ def f1(precision: float, recall: float) -> float:
 def b_cubed(predicted: Sequence[Hashable], true: Sequence[Hashable]) -> tuple[float, float]:
     """B-cubed precision and recall (Bagga and Baldwin 1998): the mean over accounts, so that no large cluster rules.
 
-    >>> b_cubed(["a", "a", "b"], ["x", "x", "x"])
-    (1.0, 0.5555555555555556)
+    >>> b_cubed(["a", "a", "b", "b"], ["x", "x", "x", "x"])
+    (1.0, 0.5)
     """
     size, truly = Counter(predicted), Counter(true)
     both = Counter(zip(predicted, true, strict=True))
