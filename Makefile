@@ -17,11 +17,11 @@ run: ## install the core and carry the sample from sources to the quality report
 	$(BIN)/c360 run
 
 test: ## install what tests need and run them, but for the slow ones
-	$(SETUP) --env $(ENV) test course
+	$(SETUP) --env $(ENV) test course identity
 	$(BIN)/python -m pytest -m "not slow" $(NBVAL)
 
 test-all: ## run every test, slow ones too, and those of Spark in an environment of their own (needs Java 17)
-	$(SETUP) --env $(ENV) test course
+	$(SETUP) --env $(ENV) test course identity
 	$(SETUP) --env .venv-spark spark test
 	.venv-spark/$(notdir $(BIN))/python -m pytest -m spark tests
 	$(BIN)/python -m pytest $(NBVAL)

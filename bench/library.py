@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import narwhals as nw
 import pyarrow as pa
 
 from bench.tables import KEYS, SCHEMAS
-from c360lib import build, load, rules
-from c360lib.engine import Engine, Frame, open_engine
+from c360lib import build, rules
+from c360lib.engine import PLACE, Engine, Frame, open_engine
+from c360lib.load import Loader
 from c360lib.pipeline import Moment, run_layers
 from c360lib.workspace import Workspace
 
@@ -18,7 +21,7 @@ REFERENCE = ("source_system", "customer_id")
 CHANGE = (*ARRIVAL, *REFERENCE, "op", "lsn")
 USED = {  # the columns that the core needs, as the peers read only what they need
     "customers": (*CHANGE, "first_name", "last_name", "email", "phone", "date_of_birth", "street", "loyalty_id"),
-    "orders": (*CHANGE, "order_id", "status", "ordered_ts", "currency", "net_amount_cents"),
+    "orders": (*CHANGE, "status", "ordered_ts", "currency", "net_amount_cents"),
     "clickstream": (*ARRIVAL, *REFERENCE, "event_id", "anonymous_id"),
     "support_tickets": (),
     "campaign_events": (*ARRIVAL, *REFERENCE, "event_id", "channel", "event_name"),
@@ -32,11 +35,13 @@ def core(root: Path, engine: str, as_of: str) -> dict[str, pa.Table]:
     """The four tables of `bench.tables.SCHEMAS`, from ROOT/data/raw."""
     sources = [name for name, columns in USED.items() if columns]
     with open_engine(engine) as runner:
-        loaded = load.load(runner, Workspace(root), None, keep=USED, sources=sources)
-        at = Moment(build.end_of_day(as_of), loaded.reach)
+        loader = Loader(runner, Workspace(root), keep=USED)
+        inputs: dict[str, Callable[[], Frame]] = {f"{name}_rows": partial(loader.source, name) for name in sources}
+        inputs["decisions_rows"] = loader.decisions
+        end = build.end_of_day(as_of)
         frames: dict[str, Frame] = {}
         tables: dict[str, pa.Table] = {}
-        for name, frame in run_layers(runner, loaded.frames, at, LAYERS):
+        for name, frame in run_layers(runner, inputs, Moment(end, end), LAYERS):
             if name == "people":
                 frames[name] = frame = frame.filter(nw.col("live_record_count") > 0).select("person", "profile_id")
             elif name in ("value", "activity"):
@@ -59,5 +64,8 @@ def _of_everybody(people: Frame, measures: Frame) -> Frame:
 
 
 def _table(runner: Engine, frame: Frame, name: str) -> pa.Table:
-    batches = list(runner.batches(frame.select(SCHEMAS[name].names), KEYS[name]))
-    return pa.Table.from_batches(batches).cast(SCHEMAS[name]) if batches else SCHEMAS[name].empty_table()
+    place = [PLACE] if PLACE in frame.collect_schema().names() else []
+    batches = list(runner.batches(frame.select(SCHEMAS[name].names + place), KEYS[name]))
+    if not batches:
+        return SCHEMAS[name].empty_table()
+    return pa.Table.from_batches(batches).select(SCHEMAS[name].names).cast(SCHEMAS[name])

@@ -127,7 +127,8 @@ def parse(block: bytes, columns: Sequence[str], keep: Sequence[str] | None = Non
 def _is_plain(block: bytes) -> bool:
     """True where every parser reads the block alike: UTF-8, sound quotes, no lone CR, no byte order mark."""
     try:
-        block.decode()
+        if not block.isascii():
+            block.decode()
     except UnicodeDecodeError:
         return False
     whole_line_ends = b"\r" not in block or block.count(b"\r") == block.count(b"\r\n")
@@ -193,6 +194,15 @@ def _record(lines: Sequence[bytes], at: int, width: int) -> tuple[list[str] | No
         fits = len(records) == 1 and len(records[0]) == width
         return (records[0], last + 1 - at) if fits else (None, 1)
     return None, 1
+
+
+def numbered(rows: pa.Table, first: int = 1) -> pa.Table:
+    """Rows with their `_row_number`.
+
+    >>> numbered(pa.table({"id": ["a", "b"]}))["_row_number"].to_pylist()
+    [1, 2]
+    """
+    return rows.append_column("_row_number", pa.array(np.arange(first, first + len(rows))))
 
 
 def with_lineage(rows: pa.Table, file: str, first_row_number: int, hashed: Sequence[str]) -> pa.Table:

@@ -18,12 +18,14 @@ from c360lib import cells, quality, report, rules
 from c360lib.engine import Engine, open_engine
 from c360lib.errors import UsageError
 from c360lib.files import FORMATS, file_sha256, table_batches, write_json, write_table
+from c360lib.identity import probabilistic
 from c360lib.load import Loaded, Progress, load
 from c360lib.pipeline import PUBLISHED, Moment, run_layers
 from c360lib.schemas import GOLD, RAW, SILVER, Table
 from c360lib.workspace import Workspace
 
 STEPS = len(RAW) + len(PUBLISHED) + 1
+MODEL_FILE = Path("identity") / "model.json"
 
 
 # --- building ---------------------------------------------------------------------------------------------------------
@@ -47,11 +49,13 @@ def build(
     memory_limit: str | None = None,
     now: int | None = None,
     progress: Progress = lambda step: None,
+    identity: str = "deterministic",
 ) -> Result:
     """Build a release from data/raw and publish it unless a measure fails.
 
     `as_of` is the last second of a UTC day (default: the day of the latest arrival); `now`, seconds since 1970, makes
-    the build refuse arrivals after it when no as_of is given.
+    the build refuse arrivals after it when no as_of is given. `identity` is deterministic, or probabilistic: then pairs
+    that no declared rule decides are weighed by data/models/identity.json, or by a model trained on these data.
     """
     if suffix not in FORMATS:
         raise UsageError(f"--format: expected one of {', '.join(FORMATS)}, got {suffix!r}")
@@ -61,9 +65,12 @@ def build(
         if asked is None:
             _refuse_future(workspace, loaded, now)
         at = Moment(asked if asked is not None else end_of_day(cells.moment_text(loaded.reach)), loaded.reach)
-        release = _release_id(loaded, workspace, at, suffix)
+        wanted = _model_asked(workspace, identity)
+        loaded.frames["model_asked"] = runner.load(probabilistic.ASKED_SCHEMA, probabilistic.asked(wanted).to_batches())
+        release = _release_id(loaded, workspace, at, suffix, probabilistic.fingerprint(wanted))
         dispositions, counts = _write_layers(runner, loaded, at, stage, suffix, progress)
         record = _record(loaded, at, release, dispositions, engine, suffix)
+        record["identity"] = probabilistic.told(identity, stage / MODEL_FILE)
         progress("quality")
         measures = quality.audit(stage, record, workspace.truth())
         report.write(stage / "reports", record, measures)
@@ -73,6 +80,16 @@ def build(
         if kept is None:
             workspace.publish(release)
         return Result(release, record["as_of"], rows, measures, status, kept)
+
+
+def _model_asked(workspace: Workspace, identity: str) -> str:
+    """What the layers are asked: nothing, "train", or the text of the saved model."""
+    if identity not in probabilistic.MODES:
+        raise UsageError(f"--identity: expected one of {', '.join(probabilistic.MODES)}, got {identity!r}")
+    if identity != "probabilistic" or not probabilistic.is_installed():
+        return ""
+    saved = workspace.data / "models" / "identity.json"
+    return probabilistic.checked(saved.read_text(encoding="utf-8"), saved) if saved.exists() else "train"
 
 
 def end_of_day(text: str) -> int:
@@ -98,7 +115,7 @@ def _refuse_future(workspace: Workspace, loaded: Loaded, now: int | None) -> Non
             )
 
 
-def _release_id(loaded: Loaded, workspace: Workspace, at: Moment, suffix: str) -> str:
+def _release_id(loaded: Loaded, workspace: Workspace, at: Moment, suffix: str, model: str) -> str:
     """Inputs, moment, rules and code, hashed: the same of all gives the same id. The engine does not count."""
     beside = {path.name: file_sha256(path) for path in (workspace.steward_file, workspace.truth_file) if path.exists()}
     parts = {
@@ -106,6 +123,7 @@ def _release_id(loaded: Loaded, workspace: Workspace, at: Moment, suffix: str) -
         "beside": beside,
         "as_of": at.as_of,
         "format": suffix,
+        "model": model,
         "rules": rules.RULES_VERSION,
         "code": code_fingerprint(),
     }
@@ -130,7 +148,10 @@ def _write_layers(
     """Run every layer and write each published table, sorted by key; gives the dispositions and rows per file."""
     counts = {f"{name}_bronze": source.rows for name, source in loaded.sources.items()}
     dispositions = None
-    for name, frame in run_layers(runner, loaded.frames, at, PUBLISHED):
+    for name, frame in run_layers(runner, loaded.frames, at, ("identity_model", *PUBLISHED)):
+        if name == "identity_model":
+            _write_model(runner.table(frame), stage / MODEL_FILE)
+            continue
         progress(name)
         if name == "dispositions":
             dispositions = runner.table(frame)
@@ -143,6 +164,13 @@ def _write_layers(
         counts[name] = write_table(stage / table.layer / f"{name}.{suffix}", at_rest_schema(table), rest)
     assert dispositions is not None
     return dispositions, counts
+
+
+def _write_model(model: pa.Table, path: Path) -> None:
+    """Keep the model that the release was scored with, so that it can be read, and used again."""
+    for text in model["model"].to_pylist():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text + "\n", encoding="utf-8")
 
 
 def at_rest_schema(table: Table) -> pa.Schema:

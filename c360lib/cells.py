@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -180,10 +180,22 @@ def matching(array: pa.Array, pattern: str) -> pa.Array:
     ['a@b.c', None]
     """
     coded = array.dictionary_encode()
-    kept = pc.if_else(
-        pc.match_substring_regex(coded.dictionary, pattern), coded.dictionary, pa.scalar(None, pa.string())
-    )
-    return kept.take(coded.indices)
+    found = pc.match_substring_regex(coded.dictionary, pattern)
+    if pc.all(found).as_py():
+        return array
+    return pc.if_else(found, coded.dictionary, pa.scalar(None, pa.string())).take(coded.indices)
+
+
+def among(array: pa.Array, allowed: Sequence[str]) -> pa.Array:
+    """Keep text that is one of those allowed; other text becomes null.
+
+    >>> among(pa.array(["c", "x", None]), ["c", "u"]).to_pylist()
+    ['c', None, None]
+    """
+    known = pc.is_in(array, pa.array(allowed))
+    if known.true_count + array.null_count == len(array):
+        return array
+    return pc.if_else(known, array, pa.scalar(None, pa.string()))
 
 
 def typed(text: pa.Array, column: Column) -> pa.Array:
@@ -194,7 +206,7 @@ def typed(text: pa.Array, column: Column) -> pa.Array:
     [None, 5]
     """
     if column.allowed:
-        text = pc.if_else(pc.is_in(text, pa.array(column.allowed)), text, pa.scalar(None, pa.string()))
+        text = among(text, column.allowed)
     if column.pattern:
         text = matching(text, column.pattern)
     match column.kind:

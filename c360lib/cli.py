@@ -82,6 +82,13 @@ def _building(command: Callable[..., Any]) -> Callable[..., Any]:
         show_default=True,
         help="How tables are stored.",
     )
+    @click.option(
+        "--identity",
+        type=click.Choice(("deterministic", "probabilistic")),
+        default="deterministic",
+        show_default=True,
+        help="Who is who: by declared rules alone, or pairs they leave open weighed by a model too.",
+    )
     @click.option("--memory-limit", metavar="SIZE", help="For duckdb: stay within, such as 2GB, and spill to disk.")
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -109,9 +116,9 @@ def generate(root: Path, customers: int, seed: int, faults: str, as_of: str) -> 
 @_root
 @_building
 @click.option("--as-of", metavar="DAY", help="The day to build for.  [default: the day of the latest arrival]")
-def build(root: Path, engine: str, suffix: str, memory_limit: str | None, as_of: str | None) -> None:
+def build(root: Path, engine: str, suffix: str, identity: str, memory_limit: str | None, as_of: str | None) -> None:
     """Build bronze, silver, gold and the report from ROOT/data/raw, and publish them if nothing fails."""
-    _build(root, engine, suffix, memory_limit, as_of)
+    _build(root, engine, suffix, memory_limit, as_of, identity)
 
 
 @main.command()
@@ -133,11 +140,19 @@ def validate(root: Path) -> None:
     help="Where the data end and what is built for.",
 )
 def run(
-    root: Path, customers: int, seed: int, faults: str, as_of: str, engine: str, suffix: str, memory_limit: str | None
+    root: Path,
+    customers: int,
+    seed: int,
+    faults: str,
+    as_of: str,
+    engine: str,
+    suffix: str,
+    identity: str,
+    memory_limit: str | None,
 ) -> None:
     """Generate, build and validate, in one go."""
     _generate(root, customers, seed, faults, as_of)
-    _build(root, engine, suffix, memory_limit, as_of)
+    _build(root, engine, suffix, memory_limit, as_of, identity)
     sys.exit(_validate(root))
 
 
@@ -275,13 +290,13 @@ def _bar(length: int, label: str) -> Any:
     return shown()
 
 
-def _build(root: Path, engine: str, suffix: str, memory_limit: str | None, as_of: str | None) -> None:
+def _build(root: Path, engine: str, suffix: str, memory_limit: str | None, as_of: str | None, identity: str) -> None:
     from c360lib.build import STEPS
     from c360lib.build import build as make
     from c360lib.workspace import Workspace
 
     with _bar(STEPS, f"build on {engine}") as step:
-        result = make(Workspace(root), engine, as_of, suffix, memory_limit, int(time.time()), step)
+        result = make(Workspace(root), engine, as_of, suffix, memory_limit, int(time.time()), step, identity)
     for layer in ("bronze", "silver", "gold"):
         told = ", ".join(f"{name} {count:,}" for name, count in result.rows[layer].items())
         click.echo(f"{layer}: {told}")

@@ -11,7 +11,7 @@ from typing import Any
 
 import narwhals as nw
 
-from c360lib.engine import Frame, null_of, one_each
+from c360lib.engine import Frame, null_of, one_each, with_most
 from c360lib.rules import CHANNEL_IDENTIFIER, CHANNELS, PURPOSES, UNSUBSCRIBE_PURPOSE
 from c360lib.schemas import GOLD
 
@@ -57,11 +57,10 @@ def _number(column: str, names: Sequence[str]) -> nw.Expr:
     return found
 
 
-def latest(consents: Frame, touches: Frame) -> Frame:
+def latest(choices: Frame) -> Frame:
     """The choice that holds for each slot: the last by (event_ts, a block after a grant, event_id)."""
-    last = choices(consents, touches)
-    last = last.with_columns(_last=nw.col("order").max().over("slot")).filter(nw.col("order") == nw.col("_last"))
-    return one_each(last.drop("_last"), "slot", "proof", keep="last")
+    last = with_most(choices, "order", "slot").filter(nw.col("order") == nw.col("_most"))
+    return one_each(last.drop("_most"), "slot", "proof", keep="last")
 
 
 def unreadable(consents: Frame, touches: Frame) -> Frame:
@@ -73,7 +72,7 @@ def unreadable(consents: Frame, touches: Frame) -> Frame:
     bad = nw.col("disposition") == "quarantined"
     counted = (
         consents.filter(nw.col("disposition") == "current")
-        .select("event_id", "record_id", "purpose", "channel")
+        .select("_entity", "_account", "purpose", "channel")
         .with_columns(_counts=nw.lit(True))
     )
     rows = consents.filter(bad & ~nw.col("person").is_null())
@@ -81,7 +80,7 @@ def unreadable(consents: Frame, touches: Frame) -> Frame:
         channel=nw.col("channel").fill_null("any")
     )
     counted = counted.with_columns(channel=nw.col("channel").fill_null("any"))
-    rivals = rivals.join(counted, on=["event_id", "record_id", "purpose", "channel"], how="anti")
+    rivals = rivals.join(counted, on=["_entity", "_account", "purpose", "channel"], how="anti")
     others = rows.filter(nw.col("rule") != "one_content_per_key")
     left = nw.col("event_name").fill_null("unsubscribed") == "unsubscribed"  # unreadable: it may have been one
     lost = touches.filter(bad & ~nw.col("person").is_null() & left)
@@ -110,18 +109,16 @@ def state(latest: Frame, unreadable: Frame, as_of: int) -> Frame:
     return rows.select("slot", "node", "proof", block_reason=reason)
 
 
-def activation(people: Frame, state: Frame, accounts: Frame, as_of: int) -> Frame:
+def activation(live_people: Frame, state: Frame, accounts: Frame, as_of: int) -> Frame:
     """One row a live person, purpose and channel: activation_candidates, with its `_place` in the order of the key."""
-    live = people.filter(nw.col("live_record_count") > 0).select("person", "profile_id")
-    live = live.with_row_index("_at", order_by=["profile_id"])
     pairs = [(purpose, channel) for purpose in PURPOSES for channel in CHANNELS]
     slots = [
-        live.select(
+        live_people.select(
             "profile_id",
             purpose=nw.lit(purpose),
             channel=nw.lit(channel),
             slot=nw.col("person") * _SLOTS + number,
-            _place=nw.col("_at").cast(_INT) * _SLOTS + sorted(pairs).index((purpose, channel)),
+            _place=nw.col("place") * _SLOTS + sorted(pairs).index((purpose, channel)),
         )
         for number, (purpose, channel) in enumerate(pairs)
     ]

@@ -120,7 +120,7 @@ class Pandas(Engine):
 
 def _arrow_kind(name: str, kind: str) -> pa.DataType:
     """The Arrow type of a column that pandas made of a literal: whole numbers with gaps come as float there."""
-    if kind == "f" and name == "match_probability":
+    if kind == "f" and name.endswith("probability"):
         return pa.float64()
     return {"b": pa.bool_(), "i": pa.int64(), "u": pa.int64(), "f": pa.int64()}.get(kind, pa.string())
 
@@ -139,6 +139,13 @@ class Polars(Engine):
 
     def table(self, frame: Frame) -> pa.Table:
         return frame.to_native().collect().to_arrow()
+
+    def batches(self, frame: Frame, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """As every engine; a number is sorted by polars itself, on all cores."""
+        if list(_order(frame, key)) != [PLACE]:
+            yield from super().batches(frame, key)
+            return
+        yield from self.table(_frame(frame.to_native().sort(PLACE))).to_batches(max_chunksize=BATCH_ROWS)
 
 
 class DuckDB(Engine):
@@ -293,6 +300,54 @@ def coded(frame: Frame, columns: Sequence[str], name: str) -> tuple[Frame, list[
             code = code * (len(distinct) + 1) + numbers + 1
         frame = _frame(table.assign(**{name: code}))
     return frame, [name]
+
+
+def with_repeats(frame: Frame, by: Sequence[str], name: str) -> Frame:
+    """The frame with `name`: true where another row has the same whole numbers in `by`."""
+    if frame.implementation.is_pandas():
+        table = frame.collect().to_native()
+        keys = {column: _integers(table[column]) for column in by}
+        repeated = type(table)(keys).duplicated(keep=False)
+        return _frame(table.assign(**{name: repeated.to_numpy()}))
+    counts = frame.select(*by).group_by(*by).agg(_copies=nw.len()).filter(nw.col("_copies") > 1)
+    repeats = counts.select(*by, nw.lit(True).alias(name))
+    return frame.join(repeats, on=list(by), how="left").with_columns(nw.col(name).fill_null(False))
+
+
+def with_most(frame: Frame, value: str, by: str) -> Frame:
+    """The frame with `_most`, the greatest `value` of each group: a window copies whole rows, a join does not."""
+    if frame.implementation.is_pandas():
+        return frame.with_columns(_most=nw.col(value).max().over(by))
+    most = frame.filter(~nw.col(value).is_null()).group_by(by).agg(_most=nw.col(value).max())
+    return frame.join(most, on=by, how="left")
+
+
+def with_runs(frame: Frame, by: str, at: str, number: str, gap: int, name: str) -> Frame:
+    """The frame with `name`, equal for rows of one `by` that follow each other in `at` with at most `gap` between.
+
+    It is the `number` of the run's first row; rows of equal `at` go by `number`. pandas would sort for each window.
+    """
+    if frame.implementation.is_pandas():
+        table = frame.collect().to_native()
+        who, when, row = (_integers(table[column]) for column in (by, at, number))
+        order = np.lexsort((row, when, who))
+        begins = np.ones(len(order), bool)
+        begins[1:] = (np.diff(who[order]) != 0) | (np.diff(when[order]) > gap)
+        run = np.empty(len(order), np.int64)
+        run[order] = row[order][begins][np.cumsum(begins) - 1]
+        return _frame(table.assign(**{name: run}))
+    step = nw.col(at) - nw.col(at).shift(1).over(by, order_by=[at, number])
+    frame = frame.with_columns(_step=step)
+    begins_here = nw.col("_step").is_null() | (nw.col("_step") > gap)
+    frame = frame.with_columns(_first=nw.when(begins_here).then(nw.col(number)))
+    run_of = nw.col("_first").fill_null(strategy="forward").over(by, order_by=[at, number])
+    return frame.with_columns(run_of.alias(name)).drop("_step", "_first")
+
+
+def _integers(column: Any) -> npt.NDArray[np.int64]:
+    """A pandas column of whole numbers; absent is a number that no column holds."""
+    numbers: npt.NDArray[np.int64] = column.to_numpy(np.int64, na_value=np.iinfo(np.int64).min)
+    return numbers
 
 
 def one_each(frame: Frame, by: str, text: str, keep: Literal["first", "last"] = "first") -> Frame:

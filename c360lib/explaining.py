@@ -14,10 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from c360lib import cells, contract, gold
+from c360lib.build import MODEL_FILE
 from c360lib.engine import Pandas
 from c360lib.errors import UsageError
 from c360lib.files import read_table
+from c360lib.identity import probabilistic
+from c360lib.numbering import Numbers
 from c360lib.pipeline import Moment, run_layers
+from c360lib.rules import MODEL_RULE
 from c360lib.schemas import GOLD, RAW, SILVER, STEWARD
 from c360lib.workspace import Workspace
 
@@ -49,16 +53,29 @@ def _slice_tables(workspace: Workspace, ours: set[str]) -> dict[str, pa.Table]:
     latest = [cells.moment(s["latest_ingest_ts"]) for s in manifest["sources"].values() if s["latest_ingest_ts"]]
     at = Moment(cells.moment(manifest["as_of"]) or 0, max(value for value in latest if value is not None))
     with Pandas() as engine:
-        frames = {
-            f"{name}_rows": engine.load(batch.schema, [batch]) for name, batch in _slice_rows(workspace, ours).items()
-        }
+        numbers, frames = Numbers(), {}
+        for name, batch in _slice_rows(workspace, ours).items():
+            rows = numbers.numbered(pa.Table.from_batches([batch]), RAW[name])
+            frames[f"{name}_rows"] = engine.load(rows.schema, rows.to_batches())
         frames |= {f"{STEWARD.name}_rows": engine.load(contract.typed_schema(STEWARD), _decisions(workspace))}
+        asked = probabilistic.asked(_model(workspace))
+        frames["model_asked"] = engine.load(asked.schema, asked.to_batches())
         blocked = read_table(workspace.table_file("silver", "blocked_keys"))
         for name, is_device in (("blocked_devices", True), ("blocked_identity_keys", False)):
             chosen = blocked.filter(pc.equal(pc.equal(blocked["kind"], "device"), is_device))
             typed = pa.table({c.name: cells.typed(_one(chosen[c.name]), c) for c in SILVER["blocked_keys"].columns})
             frames[name] = engine.load(typed.schema, typed.to_batches())
         return {name: engine.table(frame) for name, frame in run_layers(engine, frames, at, _TARGETS)}
+
+
+def _model(workspace: Workspace) -> str:
+    """The text of the model that the release was scored with; "" where declared rules stood alone."""
+    file = workspace.current_release() / MODEL_FILE
+    if not file.exists():
+        return ""
+    if not probabilistic.is_installed():
+        raise UsageError("this release was matched by a model; to explain it, install c360[identity]")
+    return file.read_text(encoding="utf-8")
 
 
 def _one(column: pa.ChunkedArray) -> pa.Array:
@@ -157,9 +174,10 @@ class _Story:
     def _evidence(self) -> Iterator[str]:
         edges = [e for e in self.tables["identity_edges"] if {e["left_record_id"], e["right_record_id"]} & self.ours]
         for edge in sorted(edges, key=lambda e: (e["left_record_id"], e["right_record_id"], -e["weight"])):
+            agree = "" if edge["match_rule"] == MODEL_RULE else " agree"
             yield (
                 f"{edge['left_record_id']} = {edge['right_record_id']}: {edge['match_rule']} "
-                f"({edge['evidence']} agree), {edge['outcome']}"
+                f"({edge['evidence']}{agree}), {edge['outcome']}"
             )
         if not edges:
             yield "no rule links it to another account"

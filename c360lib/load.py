@@ -14,6 +14,7 @@ from c360lib import bronze, contract
 from c360lib.engine import Engine, Frame
 from c360lib.errors import ContractError
 from c360lib.files import file_sha256, table_writer, write_table
+from c360lib.numbering import Numbers
 from c360lib.schemas import BRONZE, RAW, STEWARD, Table
 from c360lib.workspace import Workspace, in_order, open_raw
 
@@ -60,38 +61,59 @@ class Loaded:
         return max(known)
 
 
+@dataclass
+class Loader:
+    """Reads raw files into an engine, each once: bronze rows into `stage` (None: not written), typed rows as a frame.
+
+    `keep` names the only columns wanted of a source (with them alone are two rows of one key compared); the columns of
+    its key are read as well, to be numbered.
+    """
+
+    engine: Engine
+    workspace: Workspace
+    stage: Path | None = None
+    suffix: str = "csv"
+    keep: Mapping[str, Sequence[str]] | None = None
+    loaded: Loaded = field(default_factory=Loaded)
+    numbers: Numbers = field(default_factory=Numbers)
+
+    def source(self, name: str) -> Frame:
+        """The rows of one source."""
+        table, path = RAW[name], self.workspace.raw_file(name)
+        source = self.loaded.sources[name] = Source(present=path.exists() and path.stat().st_size > 0)
+        chosen = None if self.keep is None else (*self.keep[name], *table.key)
+        rows: Iterator[pa.RecordBatch] = iter(())
+        if source.present or name == "customers":
+            rows = _typed_batches(path, table, source, self.stage, self.suffix, chosen)
+        whole = self.numbers.numbered(pa.Table.from_batches(rows, contract.typed_schema(table, chosen)), table)
+        if self.keep is not None:
+            unwanted = set(table.entity) - set(self.keep[name])
+            whole = whole.drop_columns([column for column in whole.column_names if column in unwanted])
+        if self.stage is not None and not source.present:
+            _write_bronze(self.stage, BRONZE[name].column_names, name, self.suffix, iter(()))
+        if name == "customers" and source.usable == 0:
+            raise ContractError(_no_usable_rows(path, source))
+        return self.engine.load(whole.schema, whole.to_batches())
+
+    def decisions(self) -> Frame:
+        """The rows of the stewards' decisions."""
+        return self.engine.load(contract.typed_schema(STEWARD), _decisions(self.workspace, self.loaded))
+
+
 def load(
     engine: Engine,
     workspace: Workspace,
     stage: Path | None,
     suffix: str = "csv",
-    keep: Mapping[str, Sequence[str]] | None = None,
-    sources: Sequence[str] = tuple(RAW),
     progress: Progress = lambda step: None,
 ) -> Loaded:
-    """Read raw files once: bronze rows into `stage` (None: not written), typed rows into the engine.
-
-    `keep` names the only columns wanted of a source (with them alone are two rows of one key compared).
-    """
-    loaded = Loaded()
-    for name in sources:
-        table = RAW[name]
-        path = workspace.raw_file(name)
-        source = loaded.sources[name] = Source(present=path.exists() and path.stat().st_size > 0)
-        chosen = (keep or {}).get(name)
-        rows = (
-            iter(())
-            if not source.present and name != "customers"
-            else _typed_batches(path, table, source, stage, suffix, chosen)
-        )
-        loaded.frames[f"{name}_rows"] = engine.load(contract.typed_schema(table, chosen), rows)
-        if stage is not None and not source.present:
-            _write_bronze(stage, BRONZE[name].column_names, name, suffix, iter(()))
-        if name == "customers" and source.usable == 0:
-            raise ContractError(_no_usable_rows(path, source))
+    """Every source, loaded; see `Loader`."""
+    loader = Loader(engine, workspace, stage, suffix)
+    for name in RAW:
+        loader.loaded.frames[f"{name}_rows"] = loader.source(name)
         progress(name)
-    loaded.frames["decisions_rows"] = engine.load(contract.typed_schema(STEWARD), _decisions(workspace, loaded))
-    return loaded
+    loader.loaded.frames["decisions_rows"] = loader.decisions()
+    return loader.loaded
 
 
 def _no_usable_rows(path: Path, source: Source) -> str:
@@ -112,15 +134,14 @@ def _typed_batches(
         )
     header, blocks = open_raw(path, table)
     source.extra_columns, source.absent_columns = header.extra, header.absent
-    source.sha256 = file_sha256(path)
+    source.sha256 = "" if stage is None else file_sha256(path)
     hashed = [name for name in table.column_names if name in header.columns and name != "ingest_ts"]
     wanted = None if keep is None else [name for name in header.columns if name in keep]
 
     def work(block: bytes) -> tuple[pa.Table | None, pa.RecordBatch]:
         parsed = bronze.parse(block, header.columns, wanted)
         if stage is None:
-            numbered = parsed.append_column("_row_number", pa.array(range(1, len(parsed) + 1), pa.int64()))
-            return None, contract.typed_rows(numbered, table, keep)
+            return None, contract.typed_rows(bronze.numbered(parsed), table, keep)
         rows = bronze.with_lineage(parsed, path.name, 1, hashed)
         return rows, contract.typed_rows(rows, table, keep)
 
@@ -172,7 +193,6 @@ def _decisions(workspace: Workspace, loaded: Loaded) -> Iterator[pa.RecordBatch]
     header, blocks = open_raw(path, STEWARD)
     for block in blocks:
         parsed = bronze.parse(block, header.columns)
-        numbered = parsed.append_column("_row_number", pa.array(range(1, len(parsed) + 1), pa.int64()))
-        typed = contract.typed_rows(numbered, STEWARD)
+        typed = contract.typed_rows(bronze.numbered(parsed), STEWARD)
         loaded.unusable_decisions += len(typed) - typed["_fault"].null_count
         yield typed

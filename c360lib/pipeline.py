@@ -14,7 +14,7 @@ import narwhals as nw
 
 from c360lib import consent, gold, silver
 from c360lib.engine import Engine, Frame
-from c360lib.identity import clusters, deterministic, evidence
+from c360lib.identity import clusters, deterministic, evidence, probabilistic
 from c360lib.rules import LABEL_WINDOW_DAYS, SECONDS_PER_DAY
 from c360lib.schemas import GOLD, RAW, SILVER, Table
 
@@ -55,7 +55,7 @@ def _source(name: str, directory: str = "directory") -> tuple[Layer, Layer]:
     admitted, table = f"{name}_admitted", RAW[name]
     return (
         Layer(admitted, _at(silver.admitted, table=table), (f"{name}_rows", directory), kept=True),
-        Layer(f"{name}_marked", _of(silver.marked, table=table), (admitted,)),
+        Layer(f"{name}_marked", _of(silver.marked, table=table), (admitted,), kept=table.is_cdc),
     )
 
 
@@ -74,7 +74,7 @@ def _later_orders(at: Moment, rows: Frame, directory: Frame) -> Frame | None:
     if at.reach < later:
         return None
     orders = silver.marked(silver.admitted(rows, directory, RAW["orders"], later), RAW["orders"])
-    return silver.states(orders, RAW["orders"])
+    return silver.states(orders)
 
 
 def _columns(rows: Frame, table: Table) -> Frame:
@@ -87,35 +87,56 @@ LAYERS: tuple[Layer, ...] = (
     # who is who
     Layer("erased", _at(silver.erased_accounts), ("erasure_requests_rows",)),
     *_source("customers", "erased"),
-    Layer("accounts", _of(silver.accounts, table=RAW["customers"]), ("customers_marked",)),
+    Layer("accounts", _of(silver.accounts), ("customers_marked",)),
     Layer("steward_pairs", _at(deterministic.steward_pairs), ("decisions_rows", "accounts")),
     Layer("shared_keys", _of(deterministic.shared_keys), ("accounts",), kept=True),
     Layer("blocked_identity_keys", _of(deterministic.blocked_keys), ("shared_keys", "accounts")),
     Layer("key_holders", _of(deterministic.key_holders), ("shared_keys", "accounts", "blocked_identity_keys")),
-    Layer("linked", _of(deterministic.linked_accounts), ("accounts", "key_holders", "steward_pairs")),
-    Layer("refused", _of(clusters.refused_edges), ("key_holders", "linked", "steward_pairs"), on_driver=True),
-    Layer("clusters", _of(clusters.clusters), ("key_holders", "linked", "steward_pairs", "refused"), on_driver=True),
+    Layer("model_asked", _of(probabilistic.asked), (), on_driver=True),
+    Layer("match_fields", _of(probabilistic.fields), ("accounts", "model_asked")),
+    Layer("identity_model", _of(probabilistic.model), ("match_fields", "model_asked"), on_driver=True),
+    Layer("match_scores", _of(probabilistic.scores), ("match_fields", "identity_model", "key_holders"), on_driver=True),
+    Layer("linked", _of(deterministic.linked_accounts), ("accounts", "key_holders", "steward_pairs", "match_scores")),
+    Layer(
+        "refused",
+        _of(clusters.refused_edges),
+        ("key_holders", "linked", "steward_pairs", "match_scores"),
+        on_driver=True,
+    ),
+    Layer(
+        "clusters",
+        _of(clusters.clusters),
+        ("key_holders", "linked", "steward_pairs", "match_scores", "refused"),
+        on_driver=True,
+    ),
     Layer("identified", _of(silver.identified), ("accounts", "clusters")),
     Layer("people", _of(silver.people), ("identified",)),
+    Layer("live_people", _of(silver.live_people), ("people",), kept=True),
     Layer("directory", _of(silver.directory), ("identified", "erased")),
-    # what they did
-    *(layer for name in RAW if name != "customers" for layer in _source(name)),
-    Layer("order_states", _of(silver.states, table=RAW["orders"]), ("orders_marked",)),
+    # what they did and what they are worth, source by source, so that one is freed before the next is loaded
+    *_source("orders"),
+    Layer("order_states", _of(silver.states), ("orders_marked",)),
+    Layer("value", _at(gold.value), ("order_states",)),
+    *_source("clickstream"),
     Layer("blocked_devices", _of(silver.blocked_devices), ("clickstream_marked",)),
     Layer("visits", _of(silver.visits), ("clickstream_marked", "blocked_devices"), kept=True),
     Layer("stitched", _of(silver.stitched), ("visits",)),
+    Layer("activity", _at(gold.activity), ("stitched",)),
+    *_source("support_tickets"),
     Layer("tickets", _of(silver.assigned_tickets), ("support_tickets_marked", "identified")),
+    Layer("support", _at(gold.support), ("tickets",)),
+    *_source("campaign_events"),
     Layer("campaign_touches", _of(_current), ("campaign_events_marked",)),
+    *_source("consent_events"),
     Layer("consent_choices", _of(_current), ("consent_events_marked",)),
+    *_source("erasure_requests"),
     # what they allow
-    Layer("consent_latest", _of(consent.latest), ("consent_events_marked", "campaign_events_marked")),
+    Layer("consent_spoken", _of(consent.choices), ("consent_events_marked", "campaign_events_marked"), kept=True),
+    Layer("consent_latest", _of(consent.latest), ("consent_spoken",), kept=True),
     Layer("consent_unreadable", _of(consent.unreadable), ("consent_events_marked", "campaign_events_marked")),
     Layer("consent_state", _at(consent.state), ("consent_latest", "consent_unreadable")),
     Layer("consent_summary", _of(consent.summary), ("people", "consent_state")),
-    # what they are worth
-    Layer("value", _at(gold.value), ("order_states",)),
-    Layer("activity", _at(gold.activity), ("stitched",)),
-    Layer("support", _at(gold.support), ("tickets",)),
+    # what is known of a person
     Layer("used", _of(gold.freshness), ("order_states", "stitched", "tickets", "campaign_touches", "consent_choices")),
     Layer("profile_base", _of(gold.profile_base), ("identified", "people")),
     Layer(
@@ -137,58 +158,73 @@ LAYERS: tuple[Layer, ...] = (
         lambda at, rows: _columns(_current(rows), SILVER["erasure_requests"]),
         ("erasure_requests_marked",),
     ),
-    Layer("identity_edges", _of(evidence.edges), ("key_holders", "accounts", "steward_pairs", "refused")),
-    Layer("identity_review_queue", _of(evidence.review_queue), ("refused", "accounts")),
+    Layer(
+        "identity_edges",
+        _of(evidence.edges),
+        ("key_holders", "accounts", "steward_pairs", "match_scores", "refused"),
+    ),
+    Layer(
+        "identity_review_queue",
+        _of(evidence.review_queue),
+        ("refused", "accounts", "match_scores", "clusters", "steward_pairs"),
+    ),
     Layer("blocked_keys", lambda at, *tables: nw.concat(tables), ("blocked_identity_keys", "blocked_devices")),
     Layer("field_issues", _each_source(silver.field_issues), _MARKED),
     Layer("quarantine", _each_source(silver.quarantine), _MARKED),
     Layer("dispositions", _each_source(silver.dispositions), _MARKED),
     # what is published: gold
     Layer("customer_360", _of(_columns, table=GOLD["customer_360"]), ("customers",)),
-    Layer("activation_candidates", _at(consent.activation), ("people", "consent_state", "accounts")),
+    Layer("activation_candidates", _at(consent.activation), ("live_people", "consent_state", "accounts")),
     Layer("segment_summary", _of(gold.segment_summary), ("customers",)),
     Layer("customer_features", _of(gold.features), ("customers",)),
     Layer("customer_labels", _at(gold.labels), ("customers", "later_orders")),
 )
 
+Input = Frame | Callable[[], Frame] | None
 INPUTS = (*(f"{source}_rows" for source in RAW), "decisions_rows")
 PUBLISHED = (*SILVER, *GOLD, "dispositions")
 
 
 def run_layers(
-    engine: Engine, inputs: Mapping[str, Frame | None], at: Moment, targets: Iterable[str] = PUBLISHED
+    engine: Engine, inputs: Mapping[str, Input], at: Moment, targets: Iterable[str] = PUBLISHED
 ) -> Iterator[tuple[str, Frame]]:
     """Make the target tables, each as soon as it is ready; a frame is freed after its last use.
 
-    `inputs` are frames of INPUTS; it may also give any layer its table, which then is not computed (blocked keys of
-    the full build, for a slice).
+    `inputs` are frames of INPUTS, or functions that load them when they are first read; it may also give any layer its
+    table, which then is not computed (blocked keys of the full build, for a slice).
     """
     wanted = list(targets)
     plan = _plan(wanted, inputs)
     uses = Counter(name for layer in plan for name in layer.inputs) + Counter(wanted)
-    frames: dict[str, Frame | None] = dict(inputs)
+    frames: dict[str, Input] = dict(inputs)
     awaited: dict[str, tuple[str, ...]] = {}  # what a frame that is not computed yet still reads
 
     def done_with(name: str) -> None:
         uses[name] -= 1
         if uses[name] <= 0 and name in frames:
             frame = frames.pop(name)
-            if frame is not None:
+            if isinstance(frame, nw.LazyFrame):
                 engine.release(frame)
             for read in awaited.pop(name, ()):
                 done_with(read)
 
     for layer in plan:
         read_twice = layer.kept or uses[layer.name] > 1
-        frames[layer.name] = _made(engine, layer, [frames[name] for name in layer.inputs], at, read_twice)
+        frames |= {name: _read(frames[name]) for name in layer.inputs}
+        frames[layer.name] = _made(engine, layer, [_read(frames[name]) for name in layer.inputs], at, read_twice)
         if read_twice or layer.on_driver or engine.is_eager:
             for name in layer.inputs:
                 done_with(name)
         else:
             awaited[layer.name] = layer.inputs
         if layer.name in wanted:
-            yield layer.name, frames[layer.name]  # type: ignore[misc]
+            yield layer.name, _read(frames[layer.name])  # type: ignore[misc]
             done_with(layer.name)
+
+
+def _read(frame: Input) -> Frame | None:
+    """A frame, loaded now if it is not yet."""
+    return frame() if callable(frame) else frame
 
 
 def _plan(targets: Iterable[str], given: Mapping[str, Any]) -> list[Layer]:

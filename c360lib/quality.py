@@ -59,6 +59,7 @@ def audit(folder: Path, record: dict[str, Any], truth: pa.Table | None) -> list[
         *_source_measures(record, files),
         *_freshness_measures(record),
         *_identity_measures(files, truth),
+        *_model_measures(record.get("identity", {})),
     ]
 
 
@@ -254,3 +255,16 @@ def _identity_measures(files: Files, truth: pa.Table | None) -> list[Measure]:
     if truth is not None:
         found += metrics.measures(accounts, truth)
     return found
+
+
+def _model_measures(told: dict[str, Any]) -> list[Measure]:
+    """What a model that was asked for did; nothing where the declared rules were to stand alone."""
+    if told.get("asked") != "probabilistic":
+        return []
+    if told["used"] != "probabilistic":
+        meaning = "Splink is not installed, so the declared rules stand alone; install c360[identity]"
+        return [Measure("identity_model", "none", "", WARN, meaning)]
+    left_out = ", ".join(told["left_out"]) or "none"
+    too_wide = "; ".join(told["too_wide"]) or "none"
+    meaning = f"columns left out, empty or constant: {left_out}; blocking rules left out, too many pairs: {too_wide}"
+    return [Measure("identity_model", f"splink {told['splink']}", "", INFO, meaning)]

@@ -50,6 +50,96 @@ MAX_CLUSTER_ACCOUNTS = 50
 MAX_ACCOUNTS_PER_DEVICE = 5
 MAX_LABEL_ROUNDS = 30
 
+
+class Comparison(NamedTuple):
+    """How two accounts compare on `columns`: the first of `levels` (name, SQL of l and r) that holds is the finding.
+
+    Where a column of `needs` is absent on either side nothing is found, for or against.
+    """
+
+    name: str
+    needs: tuple[str, ...]
+    levels: tuple[tuple[str, str], ...]
+
+
+def _text_levels(column: str, close: str, near: str) -> tuple[tuple[str, str], ...]:
+    """Equal, close and near by similarity of spelling (Jaro-Winkler)."""
+    alike = f"jaro_winkler_similarity(l.{column}, r.{column})"
+    equal = ("equal", f"l.{column} = r.{column}")
+    return equal, ("close", f"{alike} >= {close}"), ("near", f"{alike} >= {near}")
+
+
+def _edit_levels(column: str, edits: int) -> tuple[tuple[str, str], ...]:
+    """Equal, and apart by at most so many typing errors (Damerau-Levenshtein)."""
+    distance = f"damerau_levenshtein(l.{column}, r.{column})"
+    equal = ("equal", f"l.{column} = r.{column}")
+    return equal, *((f"{n}_typed_wrong", f"{distance} <= {n}") for n in range(1, edits + 1))
+
+
+_SWAPPED = (
+    "swapped",
+    "jaro_winkler_similarity(l.first_plain, r.last_plain) >= 0.92 "
+    "and jaro_winkler_similarity(l.last_plain, r.first_plain) >= 0.92",
+)
+# The first column of a comparison is the one it is about. Plain names have no accents.
+COMPARISONS = (
+    Comparison("first_name", ("first_plain", "last_plain"), (*_text_levels("first_plain", "0.92", "0.82"), _SWAPPED)),
+    Comparison("last_name", ("last_plain", "first_plain"), (*_text_levels("last_plain", "0.92", "0.82"), _SWAPPED)),
+    Comparison("date_of_birth", ("birth_text",), _edit_levels("birth_text", 2)),
+    Comparison("email", ("email_key",), _edit_levels("email_key", 1)),
+    Comparison("phone", ("phone_key",), _edit_levels("phone_key", 1)),
+    Comparison("loyalty", ("loyalty_key",), _edit_levels("loyalty_key", 1)),
+    Comparison("street", ("street_key",), _text_levels("street_key", "0.92", "0.82")),
+    Comparison("city", ("city_key",), _text_levels("city_key", "0.92", "0.82")),
+    Comparison("postcode", ("postcode_key",), _edit_levels("postcode_key", 1)),
+)
+# Accounts are compared where all columns of one of these are equal; `_start` columns are first letters,
+# `names_in_order` is both names in alphabetical order.
+BLOCKING_RULES = (
+    ("email_key",),
+    ("phone_key",),
+    ("loyalty_key",),
+    ("first_name_key", "last_name_key"),
+    ("names_in_order",),
+    ("birth_text",),
+    ("street_key",),
+    ("last_name_key", "city_key"),
+    ("first_name_key", "city_key"),
+    ("birth_text", "first_name_start"),
+    ("birth_text", "last_name_start"),
+    ("street_key", "first_name_start"),
+    ("street_key", "last_name_start"),
+    ("first_name_key", "postcode_key"),
+    ("last_name_key", "postcode_key"),
+    ("postcode_key", "city_key", "first_name_start"),
+    ("postcode_key", "last_name_start"),
+    ("last_name_key", "birth_year_text"),
+    ("first_name_key", "birth_year_text"),
+)
+# m is estimated on pairs that one of these puts together, for the columns that it does not use.
+TRAINING_RULES = (
+    ("first_name_key", "last_name_key"),
+    ("birth_text",),
+    ("street_key",),
+)
+MODEL_RULE = "probabilistic"
+MODEL_SEED = 360
+MODEL_FORMAT = 1
+MODEL_DECIMALS = 6
+LEAST_PROBABILITY = 0.000_01
+LEAST_M_PROBABILITY = 0.001
+# Where accounts carry one of the contacts, families share them: then nothing personal may speak against a link.
+CONTACTS = ("email_key", "phone_key", "loyalty_key")
+PERSONAL_COMPARISONS = ("first_name", "date_of_birth", "email", "phone", "loyalty")
+CONTRADICTION_BELOW_MILLIBITS = -2_000
+MODEL_LINK_WEIGHT_MILLIBITS = 5_000
+MODEL_REVIEW_WEIGHT_MILLIBITS = 0
+MAX_PAIRS_PER_ACCOUNT_AND_BLOCKING_RULE = 10
+MIN_PAIRS_PER_BLOCKING_RULE = 100_000
+MAX_TRAINING_ACCOUNTS = 100_000
+MAX_TRAINING_PAIRS = 300_000
+ASSUMED_DETERMINISTIC_RECALL = 0.7
+
 # --- consent --------------------------------------------------------------------------------------------------------
 PURPOSES = ("marketing", "personalization", "analytics")
 CHANNELS = ("email", "sms", "push")

@@ -451,26 +451,30 @@ SILVER: dict[str, Table] = {
             (
                 *_EVIDENCE,
                 _text("rule_version", "version of the rule set"),
-                Column("weight", "int", "strength of the rule; steward decisions are strongest"),
+                Column(
+                    "weight",
+                    "int",
+                    "strength of the rule; steward strongest, the model (0) weakest",
+                ),
                 Column("match_probability", "ratio", "probability that the pair is one person, 0 to 1"),
-                _text("evidence", "columns that agree"),
+                _text("evidence", "columns that agree; of the model, bits for (+) and against (-) by comparison"),
                 _text("outcome", "accepted, or refused by a constraint", allowed=("accepted", "refused")),
             ),
         ),
         Table(
             "identity_review_queue",
             "silver",
-            "one refused edge that a steward should look at",
+            "one pair that a steward should look at: a refused edge, or one that the model is not sure of",
             ("left_record_id", "right_record_id", "match_rule"),
             (
                 *_EVIDENCE,
                 _text(
                     "reason",
-                    "the constraint that the edge would break",
-                    allowed=("two_birth_dates", "cannot_link", "cluster_too_large"),
+                    "the constraint that the edge would break, or unsure: the model's weight is between the bands",
+                    allowed=("two_birth_dates", "cannot_link", "cluster_too_large", "unsure"),
                 ),
                 Column("match_probability", "ratio", "probability that the pair is one person, 0 to 1"),
-                _text("evidence", "columns that agree"),
+                _text("evidence", "columns that agree; of the model, bits for (+) and against (-) by comparison"),
             ),
         ),
         Table(

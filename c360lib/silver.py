@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from c360lib.engine import Frame, coded, null_of, one_each
+from c360lib.engine import Frame, null_of, one_each, with_most, with_repeats, with_runs
 from c360lib.rules import MAX_ACCOUNTS_PER_DEVICE, SESSION_GAP_SECONDS
-from c360lib.schemas import RAW, SILVER, Table
+from c360lib.schemas import SILVER, Table
 
 DISPOSITIONS = ("current", "superseded", "duplicate", "quarantined", "not_yet", "erased")
 _BAR = "\x1f"
@@ -20,55 +20,52 @@ _TEXT = nw.String()
 
 # --- dispositions -----------------------------------------------------------------------------------------------------
 def erased_accounts(requests: Frame, as_of: int) -> Frame:
-    """Accounts that a request names, one row (record_id, is_erased, request_row): a request counts once it has arrived.
+    """Accounts that a request names, one row (_account, is_erased, request_row): a request counts once it has arrived.
 
     A request whose own times cannot be read counts too: to erase late is worse than to erase.
     """
     arrived = nw.col("ingest_ts").is_null() | (nw.col("ingest_ts") <= as_of)
-    named = requests.filter(arrived & ~nw.col("record_id").is_null()).select("record_id", request_row="_row_number")
-    return named.unique("record_id", keep="first", order_by=["request_row"]).with_columns(is_erased=nw.lit(True))
+    named = requests.filter(arrived & ~nw.col("_account").is_null()).select("_account", request_row="_row_number")
+    return named.unique("_account", keep="first", order_by=["request_row"]).with_columns(is_erased=nw.lit(True))
 
 
 def admitted(rows: Frame, directory: Frame, table: Table, as_of: int) -> Frame:
     """Rows with what `directory` knows of the account they name, and `disposition`, `rule` and `detail` as far as one
-    row alone decides: null where it stays usable. `_copies` counts the usable rows of one key.
+    row alone decides: null where it stays usable. `_is_repeated`: another row, usable or not, has its key.
     """
-    rows, entity = coded(rows, table.entity, "_entity")
+    rows = with_repeats(rows, _key(table), "_is_repeated")
     if table.is_cdc and table.name != "customers":
-        rows = _with_account_of_last_state(rows, entity, as_of)
-    rows = rows.join(directory, on="record_id", how="left")
+        rows = _with_account_of_last_state(rows, as_of)
+    rows = rows.join(directory, on="_account", how="left")
     rows = rows.with_columns(disposition=_disposition(table, as_of), rule=nw.col("_fault"), detail=nw.col("_detail"))
-    usable = nw.col("disposition").is_null()
-    rows = rows.with_columns(_usable=nw.when(usable).then(1).otherwise(0).cast(nw.Int64()))
-    return rows.with_columns(_copies=nw.col("_usable").sum().over(*_key(entity, table))).drop(
-        "_fault", "_detail", "_usable"
-    )
+    return rows.drop("_fault", "_detail")
 
 
-def _key(entity: list[str], table: Table) -> list[str]:
+def _key(table: Table) -> list[str]:
     """What is unique to a row: its entity, and of a changing one the lsn."""
-    return [*entity, "lsn"] if table.is_cdc else entity
+    return ["_entity", "lsn"] if table.is_cdc else ["_entity"]
 
 
-def _with_account_of_last_state(rows: Frame, entity: list[str], as_of: int) -> Frame:
+def _with_account_of_last_state(rows: Frame, as_of: int) -> Frame:
     """A delete may leave the account out; it is then that of the last state before it that has arrived.
 
     Where two rows of one lsn name different accounts, neither tells.
     """
-    lacking = (nw.col("record_id").is_null() & (nw.col("op") == "d")).fill_null(False)
+    lacking = (nw.col("_account").is_null() & (nw.col("op") == "d")).fill_null(False)
     deletes = rows.filter(lacking)
     arrived = (nw.col("ingest_ts") <= as_of) & (nw.col("event_ts") <= as_of) & nw.col("_fault").is_null()
     states = rows.filter(arrived & (nw.col("op") != "d"))
-    states = states.select(*entity, "record_id", _lsn="lsn").join(
-        deletes.select(entity).unique(entity), on=entity, how="semi"
+    states = states.select("_entity", "record_id", "_account", _lsn="lsn").join(
+        deletes.select("_entity").unique("_entity"), on="_entity", how="semi"
     )
     states = states.with_columns(
-        _least=nw.col("record_id").min().over(*entity, "_lsn"), _most=nw.col("record_id").max().over(*entity, "_lsn")
+        _least=nw.col("_account").min().over("_entity", "_lsn"), _most=nw.col("_account").max().over("_entity", "_lsn")
     )
-    states = states.filter(nw.col("_least") == nw.col("_most")).unique([*entity, "_lsn"])
-    before = deletes.select(*entity, "_row_number", "lsn").join(states, on=entity, how="inner")
+    states = states.filter(nw.col("_least") == nw.col("_most")).unique(["_entity", "_lsn"])
+    before = deletes.select("_entity", "_row_number", "lsn").join(states, on="_entity", how="inner")
     last = before.filter(nw.col("_lsn") < nw.col("lsn")).unique("_row_number", keep="last", order_by=["_lsn"])
-    deletes = deletes.drop("record_id").join(last.select("_row_number", "record_id"), on="_row_number", how="left")
+    last = last.select("_row_number", "record_id", "_account")
+    deletes = deletes.drop("record_id", "_account").join(last, on="_row_number", how="left")
     return nw.concat([rows.filter(~lacking), deletes.select(rows.collect_schema().names())])
 
 
@@ -96,13 +93,12 @@ def _disposition(table: Table, as_of: int) -> nw.Expr:
 
 def marked(rows: Frame, table: Table) -> Frame:
     """Admitted rows with every disposition decided: duplicates and conflicts, missing accounts, superseded states."""
-    rows, entity = coded(rows, table.entity, "_entity")
-    repeated = nw.col("disposition").is_null() & (nw.col("_copies") > 1)
-    judged = _judged_repeats(rows.filter(repeated), table, _key(entity, table))
+    repeated = nw.col("disposition").is_null() & nw.col("_is_repeated")
+    judged = _judged_repeats(rows.filter(repeated), table, _key(table))
     rows = nw.concat([rows.filter(~repeated), judged])
     if table.name not in ("customers", "erasure_requests"):
         rows = _marked_orphans(rows, table)
-    return _marked_states(rows, table, entity).drop("_copies")
+    return _marked_states(rows, table).drop("_is_repeated")
 
 
 def _judged_repeats(rows: Frame, table: Table, key: list[str]) -> Frame:
@@ -145,8 +141,8 @@ def _with_most_restrictive(rows: Frame) -> Frame:
     ends = nw.when(block).then(-nw.col("event_ts")).otherwise(nw.col("expires_ts").fill_null(never) + never)
     rank = ["_ends", "event_ts", "_content", "ingest_ts", "_row_number"]
     rows = rows.with_columns(_ends=ends)
-    strictest = rows.unique("event_id", keep="first", order_by=rank).select("event_id", _strictest="_row_number")
-    return rows.join(strictest, on="event_id", how="left")
+    strictest = rows.unique("_entity", keep="first", order_by=rank).select("_entity", _strictest="_row_number")
+    return rows.join(strictest, on="_entity", how="left")
 
 
 def _marked_orphans(rows: Frame, table: Table) -> Frame:
@@ -162,51 +158,50 @@ def _marked_orphans(rows: Frame, table: Table) -> Frame:
     )
 
 
-def _marked_states(rows: Frame, table: Table, entity: list[str]) -> Frame:
+def _marked_states(rows: Frame, table: Table) -> Frame:
     """What is still open is current; of a changing entity only its last state is."""
     if not table.is_cdc:
         return rows.with_columns(disposition=nw.col("disposition").fill_null("current"))
     usable = nw.col("disposition").is_null()
-    rows = rows.with_columns(_open_lsn=nw.when(usable).then(nw.col("lsn")))
-    rows = rows.with_columns(_last_lsn=nw.col("_open_lsn").max().over(*entity))
-    state = nw.when(nw.col("lsn") == nw.col("_last_lsn")).then(nw.lit("current")).otherwise(nw.lit("superseded"))
+    rows = with_most(rows.with_columns(_open_lsn=nw.when(usable).then(nw.col("lsn"))), "_open_lsn", "_entity")
+    state = nw.when(nw.col("lsn") == nw.col("_most")).then(nw.lit("current")).otherwise(nw.lit("superseded"))
     rows = rows.with_columns(disposition=nw.when(usable).then(state).otherwise(nw.col("disposition")))
-    return rows.drop("_open_lsn", "_last_lsn")
+    return rows.drop("_open_lsn", "_most")
 
 
-def states(rows: Frame, table: Table) -> Frame:
+def states(rows: Frame) -> Frame:
     """One row an entity: its last state, with `is_deleted`; a deleted entity keeps the values it had last."""
-    rows, entity = coded(rows, table.entity, "_entity")
     current = nw.col("disposition") == "current"
     alive = rows.filter(current & (nw.col("op") != "d")).with_columns(is_deleted=nw.lit(False))
     deletes = rows.filter(current & (nw.col("op") == "d"))
     before = rows.filter((nw.col("disposition") == "superseded") & (nw.col("op") != "d"))
-    before = before.join(deletes.select(entity), on=entity, how="semi").unique(entity, keep="last", order_by=["lsn"])
-    times = deletes.select(*entity, _event="event_ts", _ingest="ingest_ts")
-    gone = before.join(times, on=entity, how="inner")
+    before = before.join(deletes.select("_entity"), on="_entity", how="semi").unique(
+        "_entity", keep="last", order_by=["lsn"]
+    )
+    times = deletes.select("_entity", _event="event_ts", _ingest="ingest_ts")
+    gone = before.join(times, on="_entity", how="inner")
     gone = gone.with_columns(event_ts=nw.col("_event"), ingest_ts=nw.col("_ingest"))
-    never = deletes.join(before.select(entity), on=entity, how="anti")
+    never = deletes.join(before.select("_entity"), on="_entity", how="anti")
     columns = rows.collect_schema().names()
     gone = nw.concat([gone.select(columns), never.select(columns)]).with_columns(is_deleted=nw.lit(True))
     return nw.concat([alive, gone])
 
 
 # --- accounts and people ----------------------------------------------------------------------------------------------
-def accounts(rows: Frame, table: Table) -> Frame:
+def accounts(rows: Frame) -> Frame:
     """One row an account that is not erased: `node`, current values, match keys, first_event_ts, latest ingest_ts."""
-    rows, entity = coded(rows, table.entity, "_entity")
     used = rows.filter(nw.col("disposition").is_in(["current", "superseded"]))
-    used = used.with_columns(
-        first_event_ts=nw.col("event_ts").min().over(*entity), last_ingest_ts=nw.col("ingest_ts").max().over(*entity)
+    times = used.group_by("_entity").agg(
+        first_event_ts=nw.col("event_ts").min(), last_ingest_ts=nw.col("ingest_ts").max()
     )
-    last = states(used, table).rename({"_row_number": "node"})
+    last = states(used).rename({"_row_number": "node"}).join(times, on="_entity", how="left")
     left_behind = {"disposition", "rule", "detail", "_issues", "_entity", "is_erased", "request_row", "op", "lsn"}
     return last.select([name for name in last.collect_schema().names() if name not in left_behind])
 
 
 def directory(identified: Frame, erased: Frame) -> Frame:
-    """What a row may learn from the account it names: (record_id, node, person, is_account_deleted, is_erased)."""
-    living = identified.select("record_id", "node", "person", is_account_deleted="is_deleted")
+    """What a row may learn from the account it names: (_account, node, person, is_account_deleted, is_erased)."""
+    living = identified.select("_account", "node", "person", is_account_deleted="is_deleted")
     living = living.with_columns(is_erased=nw.lit(False))
     number = null_of(nw.col("request_row"))
     gone = erased.with_columns(node=number, person=number, is_account_deleted=null_of(nw.col("is_erased")))
@@ -236,20 +231,33 @@ def people(identified: Frame) -> Frame:
     return counts.with_columns(whole).join(ids, on="person", how="inner")
 
 
+def live_people(people: Frame) -> Frame:
+    """One row a person with a live account: (person, profile_id, place), `place` in the order of profile_id from 0."""
+    live = people.filter(nw.col("live_record_count") > 0).select("person", "profile_id")
+    return live.with_row_index("place", order_by=["profile_id"]).with_columns(nw.col("place").cast(nw.Int64()))
+
+
 # --- behaviour --------------------------------------------------------------------------------------------------------
 def blocked_devices(rows: Frame) -> Frame:
     """Devices that more accounts use than a device may: (kind, key, account_count, account_limit)."""
     used = rows.filter(
-        (nw.col("disposition") == "current") & ~nw.col("record_id").is_null() & ~nw.col("anonymous_id").is_null()
+        (nw.col("disposition") == "current") & ~nw.col("_account").is_null() & ~nw.col("_device").is_null()
     )
-    pairs = used.select("anonymous_id", "record_id").unique(["anonymous_id", "record_id"])
-    counts = pairs.group_by("anonymous_id").agg(account_count=nw.len())
-    return counts.filter(nw.col("account_count") > MAX_ACCOUNTS_PER_DEVICE).select(
+    pairs = used.select("_device", "_account").unique(["_device", "_account"])
+    counts = pairs.group_by("_device").agg(account_count=nw.len())
+    counts = counts.filter(nw.col("account_count") > MAX_ACCOUNTS_PER_DEVICE)
+    return _with_device_ids(counts, used).select(
         kind=nw.lit("device"),
         key=nw.col("anonymous_id"),
         account_count=nw.col("account_count").cast(nw.Int64()),
         account_limit=nw.lit(MAX_ACCOUNTS_PER_DEVICE).cast(nw.Int64()),
     )
+
+
+def _with_device_ids(counts: Frame, used: Frame) -> Frame:
+    """Devices with their text, which any of their rows tells."""
+    ids = used.select("_device", "anonymous_id").join(counts.select("_device"), on="_device", how="semi")
+    return counts.join(ids.unique("_device"), on="_device", how="inner")
 
 
 def visits(rows: Frame, blocked_devices: Frame) -> Frame:
@@ -260,22 +268,15 @@ def visits(rows: Frame, blocked_devices: Frame) -> Frame:
     """
     shared = blocked_devices.select(anonymous_id="key").with_columns(is_shared=nw.lit(True))
     events = rows.filter(nw.col("disposition") == "current").join(shared, on="anonymous_id", how="left")
-    device = nw.when(nw.col("is_shared").is_null()).then(nw.col("anonymous_id"))
-    account = nw.concat_str([nw.lit(_BAR), nw.col("record_id")])
-    nobody = nw.concat_str([nw.lit(_BAR * 2), nw.col("event_id")])
-    events = events.with_columns(visitor=nw.coalesce(device, account, nobody))
-    events, visitor = coded(events, ["visitor"], "_visitor")
-    events = events.select(*visitor, "_row_number", "event_id", "event_ts", "ingest_ts", "person", "is_shared")
-    order = ["event_ts", "_row_number"]  # equal times have no gap, so their order cannot matter here
-    gap = nw.col("event_ts") - nw.col("event_ts").shift(1).over(*visitor, order_by=order)
-    events = events.with_columns(_gap=gap)
-    begins = nw.col("_gap").is_null() | (nw.col("_gap") > SESSION_GAP_SECONDS)
-    events = events.with_columns(_first=nw.when(begins).then(nw.col("_row_number")))
-    events = events.with_columns(visit=nw.col("_first").fill_null(strategy="forward").over(*visitor, order_by=order))
+    device = nw.when(nw.col("is_shared").is_null()).then(nw.col("_device") * 3)
+    account, nobody = nw.col("_account") * 3 + 1, nw.col("_row_number") * 3 + 2
+    events = events.with_columns(_visitor=nw.coalesce(device, account, nobody))
+    events = events.select("_visitor", "_row_number", "event_id", "event_ts", "ingest_ts", "person", "is_shared")
+    events = with_runs(events, "_visitor", "event_ts", "_row_number", SESSION_GAP_SECONDS, "visit")
     events = events.with_columns(
         _least=nw.col("person").min().over("visit"), _most=nw.col("person").max().over("visit")
     )
-    return events.drop(*visitor, "_gap", "_first")
+    return events.drop("_visitor")
 
 
 def stitched(events: Frame) -> Frame:
@@ -302,7 +303,7 @@ def stitched(events: Frame) -> Frame:
 
 def assigned_tickets(rows: Frame, identified: Frame) -> Frame:
     """Last states of tickets with their `person`: the account named, else the only person who holds the e-mail."""
-    tickets = states(rows, RAW["support_tickets"])
+    tickets = states(rows)
     holders = identified.filter(~nw.col("is_deleted") & ~nw.col("email_key").is_null())
     holders = holders.group_by("email_key").agg(_least=nw.col("person").min(), _most=nw.col("person").max())
     single = holders.filter(nw.col("_least") == nw.col("_most")).select("email_key", _holder="_least")

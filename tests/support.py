@@ -16,6 +16,7 @@ from hypothesis import Phase, settings
 
 from c360lib import cells, contract
 from c360lib.engine import Engine, Frame, open_engine
+from c360lib.numbering import Numbers
 from c360lib.pipeline import Moment, run_layers
 from c360lib.schemas import GOLD, RAW, SILVER, STEWARD, Table
 
@@ -213,8 +214,17 @@ def frames(engine: Engine, rows: Iterable[Row]) -> dict[str, Frame]:
     by_source: dict[str, list[dict[str, str]]] = {name: [] for name in SOURCES}
     for row in rows:
         by_source[row.source].append(row.cells)
-    batches = {name: typed(name, found) for name, found in by_source.items()}
-    return {f"{name}_rows": engine.load(batch.schema, [batch]) for name, batch in batches.items()}
+    return loaded(engine, {name: typed(name, found) for name, found in by_source.items()})
+
+
+def loaded(engine: Engine, batches: Mapping[str, pa.RecordBatch]) -> dict[str, Frame]:
+    """Typed rows of sources, numbered, in an engine."""
+    numbers, found = Numbers(), {}
+    for name, batch in batches.items():
+        rows = pa.Table.from_batches([batch])
+        rows = numbers.numbered(rows, RAW[name]) if name in RAW else rows
+        found[f"{name}_rows"] = engine.load(rows.schema, rows.to_batches())
+    return found
 
 
 def seconds(text: str) -> int:

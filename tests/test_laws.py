@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from c360lib.engine import Engine, open_engine
+from c360lib.engine import open_engine
 from c360lib.generate import generate
 from c360lib.pipeline import INPUTS, PUBLISHED, Moment, run_layers
 from c360lib.rules import MATCH_RULES
@@ -30,6 +30,7 @@ from tests.support import (
     at_rest,
     click,
     decision,
+    loaded,
     made_fast,
     picked,
     seconds,
@@ -319,7 +320,7 @@ def numbered(rows: Iterable[Row]) -> Numbered:
 def tables_of(rows: Numbered, given: Mapping[str, pa.Table], as_of: str = AS_OF) -> tuple[Tables, dict[str, pa.Table]]:
     """Every compared table, and the blocked keys; rows keep their numbers."""
     with open_engine(FAST) as engine:
-        inputs = {f"{name}_rows": _loaded(engine, name, found) for name, found in rows.items()}
+        inputs = loaded(engine, {name: _batch(name, found) for name, found in rows.items()})
         assert set(INPUTS) == set(inputs)
         inputs |= {name: engine.load(table.schema, table.to_batches()) for name, table in given.items()}
         at = Moment(seconds(as_of), seconds(as_of))
@@ -330,9 +331,8 @@ def tables_of(rows: Numbered, given: Mapping[str, pa.Table], as_of: str = AS_OF)
     }
 
 
-def _loaded(engine: Engine, source: str, rows: list[tuple[int, Row]]) -> Any:
-    batch = typed(source, [row.cells for _, row in rows], [number for number, _ in rows])
-    return engine.load(batch.schema, [batch])
+def _batch(source: str, rows: list[tuple[int, Row]]) -> pa.RecordBatch:
+    return typed(source, [row.cells for _, row in rows], [number for number, _ in rows])
 
 
 def ties(rows: Numbered, blocked: Iterable[tuple[str, str]]) -> nx.Graph:

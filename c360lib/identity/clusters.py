@@ -8,6 +8,7 @@ Tables, Arrow, as `deterministic` gives them:
 - holders: (rule, root, node), who holds which key; `rule` counts from 0 (strongest), (rule, root) names the key
 - linked: (node, record_id, date_of_birth, first_event_ts), every account that any evidence touches
 - pairs: (left, right, is_link), steward decisions
+- scores: (left, right, is_link, millibits, ...), pairs that the model weighed; weaker than every declared rule
 """
 
 from __future__ import annotations
@@ -22,16 +23,20 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from c360lib.errors import IntegrityError
-from c360lib.rules import MAX_CLUSTER_ACCOUNTS, MAX_LABEL_ROUNDS
+from c360lib.rules import MATCH_RULES, MAX_CLUSTER_ACCOUNTS, MAX_LABEL_ROUNDS
 
-STEWARD = -1
+STEWARD, MODEL = -1, len(MATCH_RULES)
 Ints = npt.NDArray[np.int64]
 
 
 class Edge(NamedTuple):
-    """Evidence that two accounts are one person; sorts by strength, then by the record_ids of the pair."""
+    """Evidence that two accounts are one person; sorts by strength, then by the record_ids of the pair.
+
+    `lightness` is the weight that the model gave, negated; 0 for declared rules.
+    """
 
     rule: int
+    lightness: int
     left_record_id: str
     right_record_id: str
     root: int
@@ -60,17 +65,21 @@ def components(count: int, left: Ints, right: Ints) -> Ints:
     )
 
 
-def refused_edges(holders: pa.Table, linked: pa.Table, pairs: pa.Table) -> pa.Table:
+def refused_edges(holders: pa.Table, linked: pa.Table, pairs: pa.Table, scores: pa.Table) -> pa.Table:
     """Edges that would break a constraint: (rule, root, left, right, reason), left record_id the smaller."""
     index = _Index(linked)
     rule, root, node = (index.numbers(holders, name) for name in ("rule", "root", "node"))
     must, cannot = index.pairs(pairs, True), index.pairs(pairs, False)
-    label = components(index.count, np.concatenate([node, must[0]]), np.concatenate([root, must[1]]))
+    weighed = index.links(scores)
+    label = components(
+        index.count, np.concatenate([node, must[0], weighed[0]]), np.concatenate([root, must[1], weighed[1]])
+    )
     torn = _torn_components(label, index.dates, cannot)
     refused: list[tuple[Edge, str]] = []
     in_torn = torn[label[node]]
     edges = list(_pairs_within_keys(rule[in_torn], root[in_torn], node[in_torn], index))
     edges += [_edge(STEWARD, STEWARD, a, b, index) for a, b in zip(*must, strict=True) if torn[label[a]]]
+    edges += [_edge(MODEL, STEWARD, a, b, index, -w) for a, b, w in zip(*weighed, strict=True) if torn[label[a]]]
     refused = list(_refusals(sorted(edges), index.dates, zip(*cannot, strict=True)))
     rows = [(e.rule, e.root, e.left, e.right) for e, _ in refused]
     nodes = index.nodes
@@ -102,6 +111,12 @@ class _Index:
         chosen = pairs.filter(pa.array(np.asarray(pairs["is_link"]) == is_link))
         return self.numbers(chosen, "left"), self.numbers(chosen, "right")
 
+    def links(self, scores: pa.Table) -> tuple[Ints, Ints, Ints]:
+        """Pairs in the link band, with their weight."""
+        chosen = scores.filter(scores["is_link"])
+        weight: Ints = chosen["millibits"].to_numpy().astype(np.int64)
+        return self.numbers(chosen, "left"), self.numbers(chosen, "right"), weight
+
     def record_id(self, position: int) -> str:
         value: str = self.linked["record_id"][int(position)].as_py()
         return value
@@ -121,9 +136,9 @@ def _torn_components(label: Ints, dates: list[int | None], cannot: tuple[Ints, I
     return torn
 
 
-def _edge(rule: int, root: int, a: int, b: int, index: _Index) -> Edge:
+def _edge(rule: int, root: int, a: int, b: int, index: _Index, lightness: int = 0) -> Edge:
     (left_id, left), (right_id, right) = sorted([(index.record_id(a), int(a)), (index.record_id(b), int(b))])
-    return Edge(rule, left_id, right_id, root, left, right)
+    return Edge(rule, int(lightness), left_id, right_id, root, left, right)
 
 
 def _pairs_within_keys(rule: Ints, root: Ints, node: Ints, index: _Index) -> Iterator[Edge]:
@@ -157,7 +172,9 @@ def _refusals(
             continue
         if len(members[one]) < len(members[other]):
             one, other = other, one
-        reason = _broken_constraint(edge, members[one], members[other], births[one], births[other], forbidden)
+        may_join_dates = edge.rule == MODEL and None not in (dates[edge.left], dates[edge.right])
+        known = (set(), set()) if may_join_dates else (births[one], births[other])
+        reason = _broken_constraint(edge, members[one], members[other], *known, forbidden)
         if reason:
             yield edge, reason
             continue
@@ -170,7 +187,9 @@ def _refusals(
 def _broken_constraint(
     edge: Edge, one: set[int], other: set[int], births: set[int], more_births: set[int], forbidden: dict[int, set[int]]
 ) -> str:
-    """The constraint that joining two clusters would break; empty: none. A steward may join dates and sizes."""
+    """The constraint that joining two clusters would break; empty: none. A steward may join dates and sizes;
+    the model two dates that it weighed against each other itself (the caller then gives none).
+    """
     if any(forbidden.get(node, set()) & one for node in other):
         return "cannot_link"
     if edge.rule == STEWARD:
@@ -180,36 +199,51 @@ def _broken_constraint(
     return "cluster_too_large" if len(one) + len(other) > MAX_CLUSTER_ACCOUNTS else ""
 
 
-def clusters(holders: pa.Table, linked: pa.Table, pairs: pa.Table, refused: pa.Table) -> pa.Table:
-    """Accounts that are not alone: (node, person, rule). `person` is the node of the oldest account of the cluster,
-    by (first_event_ts, record_id); `rule` the strongest accepted evidence for the account.
+def clusters(holders: pa.Table, linked: pa.Table, pairs: pa.Table, scores: pa.Table, refused: pa.Table) -> pa.Table:
+    """Accounts that are not alone: (node, person, rule, probability).
+
+    `person` is the node of the oldest account of the cluster, by (first_event_ts, record_id); `rule` the strongest
+    accepted evidence for the account; `probability` the highest that the model gave to a link of it, 1 where none.
     """
     index = _Index(linked)
-    rule, left, right = _accepted(holders, pairs, refused, index)
+    rule, left, right = _accepted(holders, pairs, scores, refused, index)
     label = components(index.count, left, right)
     person = _oldest(label, index)
     best = np.full(index.count, np.iinfo(np.int64).max)
     for end in (left, right):
         np.minimum.at(best, end, rule)
     joined = best < np.iinfo(np.int64).max
+    probability = _probability(scores, index)
     return pa.table(
         {
             "node": index.nodes[joined],
             "person": index.nodes[person[label[joined]]],
             "rule": best[joined],
+            "probability": probability[joined],
         }
     )
 
 
-def _accepted(holders: pa.Table, pairs: pa.Table, refused: pa.Table, index: _Index) -> tuple[Ints, Ints, Ints]:
+def _probability(scores: pa.Table, index: _Index) -> npt.NDArray[np.float64]:
+    """The highest probability of a link of the model, for each account."""
+    highest = np.zeros(index.count)
+    chosen = scores.filter(scores["is_link"])
+    for end in ("left", "right"):
+        np.maximum.at(highest, index.numbers(chosen, end), chosen["probability"].to_numpy())
+    return np.where(highest > 0, highest, 1.0)
+
+
+def _accepted(
+    holders: pa.Table, pairs: pa.Table, scores: pa.Table, refused: pa.Table, index: _Index
+) -> tuple[Ints, Ints, Ints]:
     """Edges (rule, left, right) that hold: a star for each whole key, the remaining pairs of each cut one."""
     rule, root, node = (index.numbers(holders, name) for name in ("rule", "root", "node"))
     no = {
         (r, frozenset(p))
         for r, *p in zip(*(index.numbers(refused, n).tolist() for n in ("rule", "left", "right")), strict=True)
     }
-    steward = refused["rule"].to_numpy() == STEWARD
-    keys = refused.filter(pa.array(~steward))
+    is_key = ~np.isin(refused["rule"].to_numpy(), (STEWARD, MODEL))
+    keys = refused.filter(pa.array(is_key))
     cut_keys = index.numbers(keys, "rule") * index.count + index.numbers(keys, "root")
     cut = np.isin(rule * index.count + root, cut_keys)
     extra = [
@@ -222,9 +256,14 @@ def _accepted(holders: pa.Table, pairs: pa.Table, refused: pa.Table, index: _Ind
         for a, b in zip(*index.pairs(pairs, True), strict=True)
         if (STEWARD, frozenset((int(a), int(b)))) not in no
     ]
+    weighed = [
+        (MODEL, int(a), int(b))
+        for a, b, _ in zip(*index.links(scores), strict=True)
+        if (MODEL, frozenset((int(a), int(b)))) not in no
+    ]
     star = ~cut & (node != root)
     ends = np.array(
-        [(e.rule, e.left, e.right) for e in extra] + [(STEWARD, a, b) for a, b in must], dtype=np.int64
+        [(e.rule, e.left, e.right) for e in extra] + [(STEWARD, a, b) for a, b in must] + weighed, dtype=np.int64
     ).reshape(-1, 3)
     return (
         np.concatenate([rule[star], ends[:, 0]]),

@@ -59,9 +59,10 @@ def key_holders(keys: Frame, accounts: Frame, blocked: Frame) -> Frame:
     return nw.concat(parts)
 
 
-def linked_accounts(accounts: Frame, holders: Frame, pairs: Frame) -> Frame:
+def linked_accounts(accounts: Frame, holders: Frame, pairs: Frame, scores: Frame) -> Frame:
     """Accounts that evidence touches, with what constraints need: (node, record_id, date_of_birth, first_event_ts)."""
-    touched = nw.concat([holders.select("node"), pairs.select(node="left"), pairs.select(node="right")]).unique("node")
+    ends = [part.select(node=end) for part in (pairs, scores) for end in ("left", "right")]
+    touched = nw.concat([holders.select("node"), *ends]).unique("node")
     return accounts.join(touched, on="node", how="semi").select("node", "record_id", "date_of_birth", "first_event_ts")
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import narwhals as nw
 
 from c360lib.engine import Frame
-from c360lib.identity.clusters import STEWARD
-from c360lib.rules import MATCH_RULES, RULES_VERSION, STEWARD_RULE, STEWARD_WEIGHT
+from c360lib.identity.clusters import MODEL, STEWARD
+from c360lib.rules import MATCH_RULES, MODEL_RULE, RULES_VERSION, STEWARD_RULE, STEWARD_WEIGHT
 from c360lib.schemas import SILVER
 
 _INT, _TEXT, _RATIO = nw.Int64(), nw.String(), nw.Float64()
@@ -17,7 +17,7 @@ def _rule_text(values: dict[int, str]) -> nw.Expr:
     return nw.col("rule").replace_strict(values, default=nw.lit(None, _TEXT), return_dtype=_TEXT)
 
 
-_NAMES = {STEWARD: STEWARD_RULE, **{n: rule.name for n, rule in enumerate(MATCH_RULES)}}
+_NAMES = {STEWARD: STEWARD_RULE, MODEL: MODEL_RULE, **{n: rule.name for n, rule in enumerate(MATCH_RULES)}}
 _EVIDENCE = {STEWARD: "decided by a steward", **{n: " + ".join(rule.columns) for n, rule in enumerate(MATCH_RULES)}}
 _WEIGHTS = {STEWARD: STEWARD_WEIGHT, **{n: rule.weight for n, rule in enumerate(MATCH_RULES)}}
 
@@ -29,23 +29,28 @@ def customer_identity(identified: Frame, people: Frame) -> Frame:
     rows = rows.with_columns(
         match_rule=_rule_text(_NAMES),
         source_event_ts=nw.col("event_ts"),
-        match_probability=nw.when(linked).then(nw.lit(CERTAIN)).otherwise(nw.lit(None, _RATIO)),
+        match_probability=nw.when(linked & (nw.col("rule") == MODEL))
+        .then(nw.col("probability"))
+        .otherwise(nw.when(linked).then(nw.lit(CERTAIN)).otherwise(nw.lit(None, _RATIO))),
     )
     return rows.select(SILVER["customer_identity"].column_names)
 
 
-def edges(holders: Frame, accounts: Frame, pairs: Frame, refused: Frame) -> Frame:
-    """Every pair within every usable key, and every must_link: identity_edges."""
+def edges(holders: Frame, accounts: Frame, pairs: Frame, scores: Frame, refused: Frame) -> Frame:
+    """Every pair within every usable key, every must_link and every link of the model: identity_edges."""
     both = holders.join(holders.rename({"node": "other"}), on=["rule", "root"], how="inner").select(
         "rule", "root", "node", "other"
     )
     must = pairs.filter(nw.col("is_link")).select(
         rule=nw.lit(STEWARD).cast(_INT), root=nw.lit(STEWARD).cast(_INT), node="left", other="right"
     )
-    named = _with_record_ids(nw.concat([both.filter(nw.col("node") != nw.col("other")), must]), accounts)
+    weighed = _weighed(scores.filter(nw.col("is_link")))
+    bare = weighed.select("rule", root=nw.lit(STEWARD).cast(_INT), node="node", other="other")
+    named = _with_record_ids(nw.concat([both.filter(nw.col("node") != nw.col("other")), must, bare]), accounts)
     named = named.filter(nw.col("left_record_id") < nw.col("right_record_id"))
     no = refused.select("rule", node="left", other="right").with_columns(_refused=nw.lit(True))
     rows = named.join(no, on=["rule", "node", "other"], how="left")
+    rows = rows.join(weighed, on=["rule", "node", "other"], how="left")
     weight = nw.col("rule").replace_strict(_WEIGHTS, default=0, return_dtype=_INT)
     return rows.select(
         "left_record_id",
@@ -53,8 +58,8 @@ def edges(holders: Frame, accounts: Frame, pairs: Frame, refused: Frame) -> Fram
         match_rule=_rule_text(_NAMES),
         rule_version=nw.lit(RULES_VERSION),
         weight=weight,
-        match_probability=nw.lit(CERTAIN),
-        evidence=_rule_text(_EVIDENCE),
+        match_probability=nw.coalesce(nw.col("probability"), nw.lit(CERTAIN)),
+        evidence=nw.coalesce(nw.col("findings"), _rule_text(_EVIDENCE)),
         outcome=nw.when(nw.col("_refused").is_null()).then(nw.lit("accepted")).otherwise(nw.lit("refused")),
     )
 
@@ -65,14 +70,31 @@ def _with_record_ids(rows: Frame, accounts: Frame) -> Frame:
     return rows.join(ids.rename({"node": "other", "record_id": "right_record_id"}), on="other", how="inner")
 
 
-def review_queue(refused: Frame, accounts: Frame) -> Frame:
-    """Refused edges, for a steward: identity_review_queue."""
-    rows = _with_record_ids(refused.rename({"left": "node", "right": "other"}), accounts)
-    return rows.select(
+def _weighed(scores: Frame) -> Frame:
+    """Scored pairs as edges: (rule, node, other, probability, findings)."""
+    model = nw.lit(MODEL).cast(_INT)
+    return scores.select(model.alias("rule"), "probability", "findings", node="left", other="right")
+
+
+def review_queue(refused: Frame, accounts: Frame, scores: Frame, clusters: Frame, pairs: Frame) -> Frame:
+    """Refused edges, and pairs in the review band of two persons that no steward has decided: identity_review_queue."""
+    weighed = _weighed(scores)
+    no = refused.select("rule", "reason", node="left", other="right")
+    no = no.join(weighed, on=["rule", "node", "other"], how="left")
+    unsure = _weighed(scores.filter(~nw.col("is_link"))).with_columns(reason=nw.lit("unsure"))
+    decided = pairs.select(node="left", other="right")
+    unsure = unsure.join(decided, on=["node", "other"], how="anti")
+    for end in ("node", "other"):
+        person = clusters.select(nw.col("node").alias(end), nw.col("person").alias(f"_{end}_person"))
+        unsure = unsure.join(person, on=end, how="left")
+    one, two = (nw.coalesce(nw.col(f"_{end}_person"), nw.col(end)) for end in ("node", "other"))
+    columns = ["rule", "reason", "node", "other", "probability", "findings"]
+    rows = nw.concat([no.select(columns), unsure.filter(one != two).select(columns)])
+    return _with_record_ids(rows, accounts).select(
         "left_record_id",
         "right_record_id",
         match_rule=_rule_text(_NAMES),
         reason="reason",
-        match_probability=nw.lit(CERTAIN),
-        evidence=_rule_text(_EVIDENCE),
+        match_probability=nw.coalesce(nw.col("probability"), nw.lit(CERTAIN)),
+        evidence=nw.coalesce(nw.col("findings"), _rule_text(_EVIDENCE)),
     )

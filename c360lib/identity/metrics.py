@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
@@ -39,6 +39,56 @@ def pairwise(predicted: Iterable[Hashable], true: Iterable[Hashable]) -> Pairwis
     """
     both = list(zip(predicted, true, strict=True))
     return Pairwise(_pairs(p for p, _ in both), _pairs(both), _pairs(t for _, t in both))
+
+
+def f1(precision: float, recall: float) -> float:
+    """The harmonic mean of precision and recall; 0 where both are.
+
+    >>> f1(1.0, 0.5)
+    0.6666666666666666
+    """
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+def b_cubed(predicted: Sequence[Hashable], true: Sequence[Hashable]) -> tuple[float, float]:
+    """B-cubed precision and recall (Bagga and Baldwin 1998): the mean over accounts, so that no large cluster rules.
+
+    >>> b_cubed(["a", "a", "b", "b"], ["x", "x", "x", "x"])
+    (1.0, 0.5)
+    """
+    size, truly = Counter(predicted), Counter(true)
+    both = Counter(zip(predicted, true, strict=True))
+    total = len(predicted) or 1
+    precision = sum(n * n / size[p] for (p, _), n in both.items()) / total
+    recall = sum(n * n / truly[t] for (_, t), n in both.items()) / total
+    return precision, recall
+
+
+class Wrong(NamedTuple):
+    """Of the accounts of one hard case: how many, in a profile with another person, apart from their own person."""
+
+    accounts: int
+    over_merged: int
+    under_merged: int
+
+
+def by_hard_case(
+    predicted: Sequence[Hashable], true: Sequence[Hashable], cases: Sequence[str | None]
+) -> dict[str, Wrong]:
+    """Over- and under-merged accounts for each hard case; "" is the easy ones.
+
+    >>> by_hard_case(["a", "a", "b"], ["x", "y", "y"], ["twins", "twins", None])
+    {'': Wrong(accounts=1, over_merged=0, under_merged=1), 'twins': Wrong(accounts=2, over_merged=2, under_merged=1)}
+    """
+    size, truly = Counter(predicted), Counter(true)
+    both = Counter(zip(predicted, true, strict=True))
+    found: dict[str, list[int]] = {}
+    for p, t, case in zip(predicted, true, cases, strict=True):
+        row = found.setdefault(case or "", [0, 0, 0])
+        row[0] += 1
+        row[1] += both[p, t] < size[p]
+        row[2] += both[p, t] < truly[t]
+    return {case: Wrong(*row) for case, row in sorted(found.items())}
 
 
 def _pairs(labels: Iterable[Hashable]) -> int:

@@ -1,0 +1,107 @@
+"""Numbers in place of long text ids, against the plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from c360lib.engine import Engine, open_engine, with_most, with_repeats, with_runs
+from c360lib.numbering import Numbers
+from c360lib.schemas import RAW
+from tests.support import FAST
+
+IDS = st.lists(st.sampled_from(["a", "b", "A", "\u00e4", "a:b", "1", "01", None]), max_size=12)
+PIECES = st.lists(IDS, min_size=1, max_size=4)
+
+
+def rows(source: str, **columns: Sequence[Sequence[str | None]]) -> pa.Table:
+    """Text columns of a source, each given in pieces."""
+    pieces = {name: pa.chunked_array([pa.array(p, pa.string()) for p in cells]) for name, cells in columns.items()}
+    assert source in RAW
+    return pa.table(pieces)
+
+
+@settings(deadline=None)
+@given(PIECES)
+def test_numbers_are_equal_exactly_where_texts_are(pieces: list[list[str | None]]) -> None:
+    """In one source, over all its pieces; a missing device has no number."""
+    found = Numbers().numbered(
+        rows("clickstream", event_id=pieces, record_id=pieces, anonymous_id=pieces), RAW["clickstream"]
+    )
+    texts = [text for piece in pieces for text in piece]
+    for name in ("_entity", "_account", "_device"):
+        numbers = found[name].to_pylist()
+        assert len(set(texts)) == len(set(numbers)) == len(set(zip(texts, numbers, strict=True)))
+    assert [text is None for text in texts] == [number is None for number in found["_device"].to_pylist()]
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(["1", "2", "12"])), max_size=12))
+def test_a_key_of_two_columns_is_one_number(keys: list[tuple[str, str]]) -> None:
+    """Two orders have one number exactly where both parts are equal."""
+    table = RAW["orders"]
+    systems, orders = [key[0] for key in keys], [key[1] for key in keys]
+    text = rows("orders", source_system=[systems], order_id=[orders], record_id=[systems])
+    found = Numbers().numbered(text, table)
+    numbers = found["_entity"].to_pylist()
+    assert len(set(keys)) == len(set(numbers)) == len(set(zip(keys, numbers, strict=True)))
+
+
+@settings(deadline=None)
+@given(st.tuples(IDS, IDS, IDS))
+def test_an_account_has_one_number_in_every_source(sources: tuple[list[str | None], ...]) -> None:
+    """Whichever source names it first; in customers the account is the entity."""
+    numbers = Numbers()
+    seen: dict[str | None, int | None] = {}
+    for source, ids in zip(("campaign_events", "customers", "erasure_requests"), sources, strict=True):
+        keys = {name: [ids] for name in RAW[source].entity if name.endswith("_id")}
+        found = numbers.numbered(rows(source, record_id=[ids], **keys), RAW[source])
+        for text, number in zip(ids, found["_account"].to_pylist(), strict=True):
+            assert seen.setdefault(text, number) == number
+        if source == "customers":
+            assert [-1 if n is None else n for n in found["_account"].to_pylist()] == found["_entity"].to_pylist()
+    assert len(seen) == len(set(seen.values()))
+    assert seen.get(None) is None
+
+
+NUMBERS = st.lists(
+    st.tuples(st.integers(0, 2), st.integers(0, 30), st.one_of(st.none(), st.integers(-2, 2))), max_size=14
+)
+
+
+@pytest.mark.parametrize("name", ["pandas", FAST, "duckdb"])
+def test_engines_find_repeats_greatest_values_and_runs_as_a_loop_does(name: str) -> None:
+    """The helpers that go another way on pandas give what their docstrings say."""
+
+    @settings(deadline=None, max_examples=25)
+    @given(NUMBERS)
+    def holds(values: list[tuple[int, int, int | None]]) -> None:
+        with open_engine(name) as engine:
+            assert _expected(values) == _found(engine, values)
+
+    holds()
+
+
+def _found(engine: Engine, values: list[tuple[int, int, int | None]]) -> list[tuple[bool, int | None, int]]:
+    columns = {"row": range(len(values)), **{n: [v[i] for v in values] for i, n in enumerate(("by", "at", "value"))}}
+    table = pa.table({n: pa.array(list(cells), pa.int64()) for n, cells in columns.items()})
+    frame = with_repeats(engine.load(table.schema, table.to_batches()), ["by", "at"], "again")
+    frame = with_runs(with_most(frame, "value", "by"), "by", "at", "row", 3, "run")
+    found = sorted(engine.table(engine.materialise(frame)).to_pylist(), key=lambda row: row["row"])
+    return [(row["again"], row["_most"], row["run"]) for row in found]
+
+
+def _expected(values: list[tuple[int, int, int | None]]) -> list[tuple[bool, int | None, int]]:
+    run: dict[int, int] = {}
+    for by in {value[0] for value in values}:
+        last, first = None, 0
+        for at, row in sorted((value[1], row) for row, value in enumerate(values) if value[0] == by):
+            first = row if last is None or at - last > 3 else first
+            run[row], last = first, at
+    keys = [value[:2] for value in values]
+    most = {by: max((v for b, _, v in values if b == by and v is not None), default=None) for by, _, _ in values}
+    return [(keys.count(key) > 1, most[key[0]], run[row]) for row, key in enumerate(keys)]
