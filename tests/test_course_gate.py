@@ -167,3 +167,14 @@ def test_a_blank_notebook_gives_nothing_away(tmp_path: Path) -> None:
 
     assert ["sound.a: an answer stands in the notebook"] == gate.blanked(leaky, sound)
     assert ['an output is stored: check("sound.a", a)'] == gate.blanked(full, sound)
+
+
+def test_faulty_code_may_be_shown_but_not_handed_out(tmp_path: Path) -> None:
+    """An exercise that asks to mend code shows it as text; as a cell of code it would be a wrong answer given away."""
+    faulty = "def a(t):\n    return t.head(1)"
+    text = f'{SOUND}\n# %% wrong="sound.a" misconception="first-only" says="Only the first."\n{faulty}\n'
+    sound = lesson(tmp_path, text.replace("return t\n", "return t.copy()\n"))
+
+    assert [] == gate.blanked(nbf.new_notebook(cells=[nbf.new_markdown_cell(f"```python\n{faulty}\n```")]), sound)
+    given = gate.blanked(nbf.new_notebook(cells=[nbf.new_code_cell(faulty)]), sound)
+    assert ["sound.a: an answer stands in the notebook"] == given

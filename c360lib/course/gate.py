@@ -144,13 +144,17 @@ def _plain(output: Any) -> str:
 
 
 def blanked(notebook: Any, lesson: Lesson) -> list[str]:
-    """What a learner's notebook gives away: a solution, a wrong answer, an output."""
+    """What a learner's notebook gives away: a right answer anywhere, a wrong one as code, an output.
+
+    Faulty code may stand in the text: in an exercise that asks to mend it.
+    """
     text = "\n".join(cell.source for cell in notebook.cells)
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     faults = [
         f"{exercise.id}: an answer stands in the notebook"
         for exercise in lesson.exercises.values()
-        for code in (exercise.solution, *(v.code for v in (*exercise.wrong, *exercise.right)))
-        if code.strip() in text
+        if any(right.strip() in text for right in (exercise.solution, *(v.code for v in exercise.right)))
+        or any(variant.code.strip() in code for variant in exercise.wrong)
     ]
     return faults + [f"an output is stored: {cell.source[:60]}" for cell in notebook.cells if cell.get("outputs")]
 
