@@ -141,18 +141,15 @@ def judged(exercise: Exercise, answer: Any) -> Result:
 def _judged_value(exercise: Exercise, answer: Any) -> Result:
     if answer is ... or answer is None:
         return Result(exercise.id, NOT_ATTEMPTED)
-    if not differences(_truth(exercise), answer):
+    truth = exercise.function(exercise.truth, "truth")(lesson_workspace())
+    if not differences(truth, answer):
         return Result(exercise.id, PASSED)
     for variant in exercise.wrong:
         if not differences(exercise.answer(variant.code, variant.misconception), answer):
             return Result(exercise.id, NOT_YET, (variant.says, *_help(exercise)))
-    wanted, got = (kind_of(plain(value)) for value in (_truth(exercise), answer))
+    wanted, got = (kind_of(plain(value)) for value in (truth, answer))
     told = f"{said(answer)} is not what the data give" if wanted == got else f"expected {wanted}, got {got}"
     return Result(exercise.id, NOT_YET, (told, *_help(exercise)))
-
-
-def _truth(exercise: Exercise) -> Any:
-    return exercise.function(exercise.truth, "truth")(lesson_workspace())
 
 
 class Ran(NamedTuple):
