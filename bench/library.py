@@ -12,6 +12,7 @@ import pyarrow as pa
 from bench.tables import KEYS, SCHEMAS
 from c360lib import build, rules
 from c360lib.engine import PLACE, Engine, Frame, open_engine
+from c360lib.identity.probabilistic import SCORES_SCHEMA
 from c360lib.load import Loader
 from c360lib.pipeline import Moment, run_layers
 from c360lib.workspace import Workspace
@@ -36,8 +37,11 @@ def core(root: Path, engine: str, as_of: str) -> dict[str, pa.Table]:
     sources = [name for name, columns in USED.items() if columns]
     with open_engine(engine) as runner:
         loader = Loader(runner, Workspace(root), keep=USED)
-        inputs: dict[str, Callable[[], Frame]] = {f"{name}_rows": partial(loader.source, name) for name in sources}
+        inputs: dict[str, Callable[[], Frame] | Frame] = {
+            f"{name}_rows": partial(loader.source, name) for name in sources
+        }
         inputs["decisions_rows"] = loader.decisions
+        inputs["match_scores"] = runner.load(SCORES_SCHEMA, iter(()))  # declared rules alone, as in the peers
         end = build.end_of_day(as_of)
         frames: dict[str, Frame] = {}
         tables: dict[str, pa.Table] = {}

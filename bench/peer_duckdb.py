@@ -120,24 +120,35 @@ SEEN = """
 CREATE TEMP TABLE blocked AS
 SELECT visitor FROM visit_events WHERE n IS NOT NULL AND visitor[1] <> chr(31)
 GROUP BY visitor HAVING min(n) <> max(n) AND count(DISTINCT n) > {device_limit};
+CREATE TEMP TABLE moved AS
+SELECT chr(31) || n AS visitor, ts, event_id, n, person FROM visit_events
+WHERE visitor IN (FROM blocked)
+      OR visitor IN (SELECT DISTINCT chr(31) || n FROM visit_events WHERE visitor IN (FROM blocked));
+DELETE FROM visit_events WHERE visitor IN (FROM blocked) OR visitor IN (SELECT visitor FROM moved);
+INSERT INTO visit_events BY NAME
+WITH steps AS (
+    SELECT *, coalesce(ts - lag(ts) OVER (PARTITION BY visitor ORDER BY ts) > {gap}, true)::INTEGER AS begins
+    FROM moved WHERE n IS NOT NULL
+)
+SELECT visitor, ts, event_id, n, person,
+       sum(begins) OVER (PARTITION BY visitor ORDER BY ts ROWS UNBOUNDED PRECEDING)::INTEGER AS visit
+FROM steps;
 CREATE TEMP TABLE visits AS
 SELECT visitor, visit, min(person) AS person, max(person) AS other, max(ts) AS last_at,
        count(DISTINCT CASE WHEN ts > $as_of_s - {window} THEN event_id END) AS events
 FROM visit_events GROUP BY visitor, visit
 HAVING min(person) IS NOT NULL;
 CREATE TEMP TABLE seen AS
-SELECT visitor, visit, person, last_at, events FROM visits WHERE person = other AND visitor NOT IN (FROM blocked)
+SELECT visitor, visit, person, last_at, events FROM visits WHERE person = other
 """
 
 MIXED = """
 WITH mixed AS (
-    SELECT e.*, b.visitor IS NOT NULL AS is_blocked FROM visit_events e
-    JOIN visits v USING (visitor, visit) LEFT JOIN blocked b USING (visitor)
-    WHERE v.person <> v.other OR b.visitor IS NOT NULL
+    SELECT e.* FROM visit_events e JOIN visits v USING (visitor, visit) WHERE v.person <> v.other
 ), given AS (
-    SELECT visitor, visit, ts, event_id, coalesce(person, CASE WHEN NOT is_blocked THEN coalesce(
+    SELECT visitor, visit, ts, event_id, coalesce(person,
         first_value(person IGNORE NULLS) OVER (w ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING),
-        last_value(person IGNORE NULLS) OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)) END) AS person
+        last_value(person IGNORE NULLS) OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)) AS person
     FROM mixed WINDOW w AS (PARTITION BY visitor, visit ORDER BY ts, event_id)
 )
 INSERT INTO seen BY NAME

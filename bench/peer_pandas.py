@@ -387,7 +387,8 @@ def _events(raw: Path, end: int, directory: _Directory) -> _Events:
     account = directory.accounts(table)
     device = _whole(table["anonymous_id"]).dictionary_encode()
     visitor = device.indices.fill_null(-1).to_numpy().astype(np.int64)
-    visitor = np.where((visitor < 0) & (account >= 0), len(device.dictionary) + account, visitor)
+    by_account = (visitor < 0) | _is_shared(visitor, account)
+    visitor = np.where(by_account, np.where(account < 0, -1, len(device.dictionary) + account), visitor)
     is_orphan = table["customer_id"].is_valid().to_numpy() & (account < 0)
     usable = np.flatnonzero((visitor >= 0) & ~is_orphan)
     at = _ints(table, "event_ts")
@@ -408,18 +409,14 @@ def _given(events: _Events, person: Ints) -> Ints:
     given = high[events.visit]
     mixed = np.flatnonzero(((low < high) & (high >= 0))[events.visit])
     given[mixed] = _nearest(events, person, mixed)
-    blocked = _is_blocked(events)
-    given[blocked] = person[blocked]
     return given
 
 
-def _is_blocked(events: _Events) -> np.ndarray:
-    """Whether more accounts than the limit use the event's device."""
-    named = events.account >= 0
-    holders = np.bincount(
-        pd.unique(events.visitor[named] << 32 | events.account[named]) >> 32, minlength=events.visitor.max() + 1
-    )
-    return holders[events.visitor] > rules.MAX_ACCOUNTS_PER_DEVICE
+def _is_shared(device: Ints, account: Ints) -> np.ndarray:
+    """Whether more accounts than the limit use the event's device: each of them is then a visitor of its own."""
+    named = (account >= 0) & (device >= 0)
+    holders = np.bincount(pd.unique(device[named] << 32 | account[named]) >> 32, minlength=device.max(initial=0) + 2)
+    return holders[device] > rules.MAX_ACCOUNTS_PER_DEVICE
 
 
 def _nearest(events: _Events, person: Ints, rows: Ints) -> Ints:

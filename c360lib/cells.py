@@ -42,16 +42,16 @@ def trimmed(array: pa.Array) -> pa.Array:
     >>> trimmed(pa.array([" a ", "", "\u00a0", "b"])).to_pylist()
     ['a', None, None, 'b']
     """
-    starts, data = _buffers(array)
+    starts, data = text_buffers(array)
     if _may_have_edge_space(starts, data):
         array = pc.utf8_trim_whitespace(array)
-        starts, data = _buffers(array)
+        starts, data = text_buffers(array)
     if (starts[1:] > starts[:-1]).all():
         return array
     return pc.if_else(pc.equal(pc.binary_length(array), 0), pa.scalar(None, pa.string()), array)
 
 
-def _buffers(array: pa.Array) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
+def text_buffers(array: pa.Array) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
     """Where each cell starts (and the last one ends) in the bytes of all cells; a null takes no bytes."""
     starts = np.frombuffer(array.buffers()[1], np.int32, len(array) + 1, array.offset * 4)
     return starts, np.frombuffer(array.buffers()[2] or b"", np.uint8)
@@ -82,7 +82,7 @@ def folded(array: pa.Array) -> pa.Array:
     True
     """
     lower = pc.ascii_lower(array)
-    _, data = _buffers(array)
+    _, data = text_buffers(array)
     if ((data < 0x20) | ((data == 0x20) & (np.roll(data, 1) == 0x20))).any():
         lower = pc.replace_substring_regex(lower, r"[\s\x00-\x1f]+", " ")
     other = pc.invert(pc.fill_null(pc.string_is_ascii(array), True))
@@ -107,7 +107,7 @@ def integers(array: pa.Array) -> pa.Array:
 
 def _has_letter_x(array: pa.Array) -> bool:
     """Arrow reads 0x1f as 31; the contract does not."""
-    _, data = _buffers(array)
+    _, data = text_buffers(array)
     return bool(((data | 0x20) == ord("x")).any())
 
 
@@ -132,7 +132,7 @@ def _cast_seconds(array: pa.Array) -> pa.Array:
 
 def _all_in_shape(array: pa.Array) -> bool:
     """True where every cell has 20 bytes with T and Z in place; Arrow then has checked the rest."""
-    starts, data = _buffers(array)
+    starts, data = text_buffers(array)
     length = len("2026-01-31T00:00:00Z")
     lengths = np.diff(starts)
     if not ((lengths == length) | (lengths == 0)).all():
@@ -164,7 +164,7 @@ def days(array: pa.Array) -> pa.Array:
     [1, None, None]
     """
     try:
-        if set(np.unique(np.diff(_buffers(array)[0])).tolist()) <= {0, len("2026-01-31")}:
+        if set(np.unique(np.diff(text_buffers(array)[0])).tolist()) <= {0, len("2026-01-31")}:
             parsed = array.cast(pa.date32()).cast(pa.int32()).cast(pa.int64())
             if pc.min(parsed).as_py() is None or pc.min(parsed).as_py() > 1 - _EPOCH_DAY:
                 return parsed

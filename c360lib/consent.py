@@ -92,13 +92,14 @@ def unreadable(consents: Frame, touches: Frame) -> Frame:
 
 def state(latest: Frame, unreadable: Frame, as_of: int) -> Frame:
     """Slots with a known state: (slot, node, proof, block_reason); a null reason is a grant that holds."""
-    slots = nw.concat([latest.select("slot"), unreadable.select("slot")]).unique("slot")
-    rows = slots.join(latest, on="slot", how="left").join(unreadable, on="slot", how="left")
+    readable = latest.join(unreadable, on="slot", how="anti").with_columns(is_unreadable=nw.lit(False))
+    blocked = unreadable.join(latest, on="slot", how="left").select(readable.collect_schema().names())
+    rows = nw.concat([readable, blocked])
     ends = ~nw.col("expires_ts").is_null() & (nw.col("expires_ts") <= as_of)
     reason = (
         nw.when(nw.col("is_block") == 1)
         .then(nw.col("status"))
-        .when(nw.col("is_unreadable").fill_null(False))
+        .when(nw.col("is_unreadable"))
         .then(nw.lit("consent_unreadable"))
         .when(ends)
         .then(nw.lit("expired"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from c360lib.engine import Frame, null_of, one_each, with_most, with_repeats, with_runs
+from c360lib.engine import Frame, null_of, one_each, with_most, with_runs
 from c360lib.rules import MAX_ACCOUNTS_PER_DEVICE, SESSION_GAP_SECONDS
 from c360lib.schemas import SILVER, Table
 
@@ -31,9 +31,8 @@ def erased_accounts(requests: Frame, as_of: int) -> Frame:
 
 def admitted(rows: Frame, directory: Frame, table: Table, as_of: int) -> Frame:
     """Rows with what `directory` knows of the account they name, and `disposition`, `rule` and `detail` as far as one
-    row alone decides: null where it stays usable. `_is_repeated`: another row, usable or not, has its key.
+    row alone decides: null where it stays usable.
     """
-    rows = with_repeats(rows, _key(table), "_is_repeated")
     if table.is_cdc and table.name != "customers":
         rows = _with_account_of_last_state(rows, as_of)
     rows = rows.join(directory, on="_account", how="left")

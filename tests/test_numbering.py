@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from c360lib.engine import Engine, open_engine, with_most, with_repeats, with_runs
-from c360lib.numbering import Numbers
+from c360lib.engine import Engine, open_engine, with_most, with_runs
+from c360lib.numbering import Numbers, repeated
 from c360lib.schemas import RAW
 from tests.support import FAST
 
-IDS = st.lists(st.sampled_from(["a", "b", "A", "\u00e4", "a:b", "1", "01", None]), max_size=12)
+TEXTS = [*"abA1", "\u00e4", "a:b", "01", "a1", "a01", "a:1", "b:1", "1" * 15, "1" * 16, "1" * 31, "\u0661", "-1"]
+IDS = st.lists(st.sampled_from([*TEXTS, None]), max_size=12)
 PIECES = st.lists(IDS, min_size=1, max_size=4)
 
 
@@ -68,13 +70,45 @@ def test_an_account_has_one_number_in_every_source(sources: tuple[list[str | Non
     assert seen.get(None) is None
 
 
+@pytest.mark.parametrize("heads", [3, 64, 65, 500])
+def test_ids_with_few_or_many_texts_before_their_digits_are_told_apart(heads: int) -> None:
+    """Whatever stands before the digits, how many digits there are, and whichever source shows an id first."""
+    ids = [f"{'x' * (n % 20)}{n % heads}s:{n * 7919 % 10**k}" for n in range(1_500) for k in (1, 6, 14)]
+    later = ["new:1", "new:01", "x", "", *ids[::-7]]
+    numbers, seen = Numbers(), {}
+    for texts in (ids, later):
+        keys = {"event_id": [texts], "record_id": [texts]}
+        found = numbers.numbered(rows("campaign_events", **keys), RAW["campaign_events"])
+        assert len(set(texts)) == len(set(found["_entity"].to_pylist()))
+        for text, number in zip(texts, found["_account"].to_pylist(), strict=True):
+            assert seen.setdefault(text, number) == number
+    assert len(seen) == len(set(seen.values()))
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(-2, 3), st.integers(-2, 3)), max_size=12))
+def test_rows_of_one_key_are_repeated(keys: list[tuple[int, int]]) -> None:
+    """Each row of a pair, or of a number, that stands more than once."""
+    one, two = (np.array([key[i] for key in keys], np.int64) for i in (0, 1))
+    assert [keys.count(key) > 1 for key in keys] == repeated(one, two).tolist()
+    assert [one.tolist().count(key) > 1 for key in one] == repeated(one).tolist()
+
+
+def test_different_pairs_that_mix_to_one_number_are_not_repeated() -> None:
+    """Key and lsn are mixed into one number to be sorted; what is equal there is looked at as it is."""
+    factor = 6364136223846793005
+    key, lsn = np.array([1, 2, 3]), np.array([factor, 0, 5])
+    assert (key * factor + lsn)[0] == (key * factor + lsn)[1]
+    assert repeated(key, lsn).tolist() == [False, False, False]
+
+
 NUMBERS = st.lists(
     st.tuples(st.integers(0, 2), st.integers(0, 30), st.one_of(st.none(), st.integers(-2, 2))), max_size=14
 )
 
 
 @pytest.mark.parametrize("name", ["pandas", FAST, "duckdb"])
-def test_engines_find_repeats_greatest_values_and_runs_as_a_loop_does(name: str) -> None:
+def test_engines_find_greatest_values_and_runs_as_a_loop_does(name: str) -> None:
     """The helpers that go another way on pandas give what their docstrings say."""
 
     @settings(deadline=None, max_examples=25)
@@ -86,22 +120,21 @@ def test_engines_find_repeats_greatest_values_and_runs_as_a_loop_does(name: str)
     holds()
 
 
-def _found(engine: Engine, values: list[tuple[int, int, int | None]]) -> list[tuple[bool, int | None, int]]:
+def _found(engine: Engine, values: list[tuple[int, int, int | None]]) -> list[tuple[int | None, int]]:
     columns = {"row": range(len(values)), **{n: [v[i] for v in values] for i, n in enumerate(("by", "at", "value"))}}
     table = pa.table({n: pa.array(list(cells), pa.int64()) for n, cells in columns.items()})
-    frame = with_repeats(engine.load(table.schema, table.to_batches()), ["by", "at"], "again")
-    frame = with_runs(with_most(frame, "value", "by"), "by", "at", "row", 3, "run")
+    frame = with_most(engine.load(table.schema, table.to_batches()), "value", "by")
+    frame = with_runs(frame, "by", "at", "row", 3, "run")
     found = sorted(engine.table(engine.materialise(frame)).to_pylist(), key=lambda row: row["row"])
-    return [(row["again"], row["_most"], row["run"]) for row in found]
+    return [(row["_most"], row["run"]) for row in found]
 
 
-def _expected(values: list[tuple[int, int, int | None]]) -> list[tuple[bool, int | None, int]]:
+def _expected(values: list[tuple[int, int, int | None]]) -> list[tuple[int | None, int]]:
     run: dict[int, int] = {}
     for by in {value[0] for value in values}:
         last, first = None, 0
         for at, row in sorted((value[1], row) for row, value in enumerate(values) if value[0] == by):
             first = row if last is None or at - last > 3 else first
             run[row], last = first, at
-    keys = [value[:2] for value in values]
     most = {by: max((v for b, _, v in values if b == by and v is not None), default=None) for by, _, _ in values}
-    return [(keys.count(key) > 1, most[key[0]], run[row]) for row, key in enumerate(keys)]
+    return [(most[value[0]], run[row]) for row, value in enumerate(values)]
