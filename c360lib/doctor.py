@@ -77,7 +77,7 @@ def _packages(extra: str, installed: Callable[[str], str | None], is_needed: boo
 
 
 def _declared(extra: str) -> Iterator[str]:
-    """Names of the packages that c360 declares for the core ('') or for an extra, and for the extras that it takes in."""
+    """Names of the packages that c360 declares for the core ('') or for an extra, with those of extras in it."""
     for line in requires("c360") or ():
         marked = re.search(r"extra == ['\"]([\w-]+)['\"]", line)
         name = _NAME.match(line)

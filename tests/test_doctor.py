@@ -41,9 +41,7 @@ def test_missing_packages_are_named_with_the_command_that_brings_them(tmp_path: 
     assert engines.line.startswith("absent  packages of the extra engines: missing duckdb")
 
 
-def test_an_extra_that_takes_in_another_needs_its_packages(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_extra_that_takes_in_another_needs_its_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The course takes in identity, so Splink is looked for too."""
     lines = ['jupyterlab>=4; extra == "course"', 'c360[identity]; extra == "course"', 'splink>=5; extra == "identity"']
     monkeypatch.setattr(doctor, "requires", lambda name: lines)
