@@ -12,13 +12,11 @@ from c360lib.plots import identity
 
 def test_a_waterfall_ends_at_the_sum_of_its_parts() -> None:
     """Each bar begins where the one before it ended; the last is the sum, and every bar is named and numbered."""
-    parts = pd.DataFrame(
-        {"comparison": ["prior", "phone", "email"], "level": ["", "equal", "different"], "bits": [-10.0, 14.5, -4.0]}
-    )
+    parts = pd.DataFrame({"finding": ["prior", "same phone", "different e-mail"], "bits": [-10.0, 14.5, -4.0]})
     axes = identity.waterfall(parts, "A and B")
     bars = sorted((round(p.get_y() + p.get_height() / 2), p.get_x(), p.get_width()) for p in axes.patches)
     assert [(0, 0.0, -10.0), (1, -10.0, 14.5), (2, 4.5, -4.0), (3, 0, 0.5)] == bars
-    assert ["prior", "phone: equal", "email: different", "match weight"] == [
+    assert ["prior", "same phone", "different e-mail", "match weight"] == [
         text.get_text() for text in axes.get_yticklabels()
     ]
     assert ["-10.0", "+14.5", "-4.0", "+0.5"] == [text.get_text() for text in axes.texts]

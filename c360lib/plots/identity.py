@@ -200,9 +200,9 @@ def cluster_sizes(sizes: pd.DataFrame) -> Axes:
 def waterfall(parts: pd.DataFrame, pair: str) -> Axes:
     """How the match weight of a pair comes about: the prior, then what each comparison adds or takes, then the sum.
 
-    `parts` (comparison, level, bits), a row a bar, the prior first; `pair` says in words whose accounts these are.
+    `parts` (finding, bits), a row a bar, the prior first; `pair` says in words whose accounts these are.
     """
-    names, levels, bits = (parts[name].tolist() for name in ("comparison", "level", "bits"))
+    names, bits = parts["finding"].tolist(), parts["bits"].tolist()
     ends = parts["bits"].cumsum().tolist()
     axes = new_axes(
         f"{pair}: {ends[-1]:+.1f} bits", "match weight so far (bits; each bit doubles the odds)", "", 9.0, 4.6
@@ -220,8 +220,7 @@ def waterfall(parts: pd.DataFrame, pair: str) -> Axes:
     for row, end in enumerate(ends):
         axes.plot([end, end], [row - 0.4, row + 1.4], color=GREY, linewidth=1, zorder=0)
     axes.axvline(0, color=BLACK, linewidth=1)
-    told = [f"{name}: {level}" if level else name for name, level in zip(names, levels, strict=True)]
-    axes.set_yticks(range(len(bits) + 1), [*told, "match weight"])
+    axes.set_yticks(range(len(bits) + 1), [*names, "match weight"])
     low, high = min(0.0, *ends), max(0.0, *ends)
     axes.set_xlim(low - 0.12 * (high - low), high + 0.12 * (high - low))
     axes.invert_yaxis()
