@@ -215,10 +215,17 @@ def waterfall(parts: pd.DataFrame, pair: str) -> Axes:
     for row, (value, end) in enumerate(zip([*bits, ends[-1]], [*ends, ends[-1]], strict=True)):
         side, shift = ("left", 4) if value >= 0 else ("right", -4)
         axes.annotate(
-            f"{value:+.1f}", (end, row), (shift, 0), textcoords="offset points", ha=side, va="center", fontsize=10
+            f"{value:+.1f}",
+            (end, row),
+            (shift, 0),
+            textcoords="offset points",
+            ha=side,
+            va="center",
+            fontsize=10,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
         )
-    for row, end in enumerate(ends):
-        axes.plot([end, end], [row - 0.4, row + 1.4], color=GREY, linewidth=1, zorder=0)
+    joints = [(end, row + side) for row, end in enumerate(ends) for side in (-0.4, 1.4, math.nan)]
+    axes.plot(*zip(*joints, strict=True), color=GREY, linewidth=1, zorder=0)
     axes.axvline(0, color=BLACK, linewidth=1)
     axes.set_yticks(range(len(bits) + 1), [*names, "match weight"])
     low, high = min(0.0, *ends), max(0.0, *ends)
