@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import c360lib
-from c360lib import cells, quality, report, rules
+from c360lib import cells, predecessor, quality, report, rules
 from c360lib.engine import Engine, open_engine
 from c360lib.errors import UsageError
 from c360lib.files import FORMATS, file_sha256, table_batches, write_json, write_table
@@ -67,9 +67,14 @@ def build(
         at = Moment(asked if asked is not None else end_of_day(cells.moment_text(loaded.reach)), loaded.reach)
         wanted = _model_asked(workspace, identity)
         loaded.frames["model_asked"] = runner.load(probabilistic.ASKED_SCHEMA, probabilistic.asked(wanted).to_batches())
-        release = _release_id(loaded, workspace, at, suffix, probabilistic.fingerprint(wanted))
+        inputs = _inputs_sha256(loaded, workspace, at, suffix, probabilistic.fingerprint(wanted))
+        before = predecessor.find(workspace, inputs)
+        loaded.frames["profiles_before"] = runner.load(before.profiles.schema, before.profiles.to_batches())
+        loaded.frames["events_before"] = runner.load(before.events.schema, before.events.to_batches())
+        release = _release_id(at, inputs, before.sha256)
         dispositions, counts = _write_layers(runner, loaded, at, stage, suffix, progress)
         record = _record(loaded, at, release, dispositions, engine, suffix)
+        record |= {"inputs_sha256": inputs, "predecessor": before.told()}
         record["identity"] = probabilistic.told(identity, stage / MODEL_FILE)
         progress("quality")
         measures = quality.audit(stage, record, workspace.truth())
@@ -115,8 +120,8 @@ def _refuse_future(workspace: Workspace, loaded: Loaded, now: int | None) -> Non
             )
 
 
-def _release_id(loaded: Loaded, workspace: Workspace, at: Moment, suffix: str, model: str) -> str:
-    """Inputs, moment, rules and code, hashed: the same of all gives the same id. The engine does not count."""
+def _inputs_sha256(loaded: Loaded, workspace: Workspace, at: Moment, suffix: str, model: str) -> str:
+    """Files, moment, rules and code, hashed: the same of all gives the same answer. The engine does not count."""
     beside = {path.name: file_sha256(path) for path in (workspace.steward_file, workspace.truth_file) if path.exists()}
     parts = {
         "inputs": {name: source.sha256 for name, source in loaded.sources.items()},
@@ -127,7 +132,12 @@ def _release_id(loaded: Loaded, workspace: Workspace, at: Moment, suffix: str, m
         "rules": rules.RULES_VERSION,
         "code": code_fingerprint(),
     }
-    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _release_id(at: Moment, inputs_sha256: str, predecessor_sha256: str) -> str:
+    """The day, and a hash of the inputs and of who was who in the release before."""
+    digest = hashlib.sha256(f"{inputs_sha256} {predecessor_sha256}".encode()).hexdigest()
     return f"{cells.moment_text(at.as_of)[:10]}-{digest[:12]}"
 
 

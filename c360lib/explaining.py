@@ -18,7 +18,7 @@ from c360lib.build import MODEL_FILE
 from c360lib.engine import Pandas
 from c360lib.errors import UsageError
 from c360lib.files import read_table
-from c360lib.identity import probabilistic
+from c360lib.identity import history, probabilistic
 from c360lib.load import decisions
 from c360lib.numbering import Numbers
 from c360lib.pipeline import Moment, run_layers
@@ -35,16 +35,40 @@ _TARGETS = (
 
 
 def explain(root: str | os.PathLike[str], profile_id: str) -> str:
-    """Everything that made one profile, as text; UsageError where the published release has no such profile."""
+    """Everything that made one profile, or where its accounts went if it is no more, as text; UsageError where the
+    published release and its history know no such profile.
+    """
     workspace = Workspace(root)
     workspace.repair()
     identity = read_table(workspace.table_file("silver", "customer_identity"))
     ours = set(identity.filter(pc.equal(identity["profile_id"], profile_id))["record_id"].to_pylist())
     if not ours:
+        trail = _trail(workspace, profile_id, set(identity["profile_id"].to_pylist()))
+        if trail:
+            return "\n".join(trail)
         known = identity["profile_id"][0].as_py() if len(identity) else "none"
         raise UsageError(f"{profile_id}: no such profile in release {workspace.current()}; one that exists is {known}")
     tables = {name: table.to_pylist() for name, table in slice_tables(workspace, ours, _TARGETS).items()}
     return "\n".join(_Story(profile_id, ours, tables, workspace.manifest()).lines())
+
+
+def _trail(workspace: Workspace, profile_id: str, living: set[str]) -> list[str]:
+    """What became of a profile that is no more; no line where the history does not know it."""
+    table = SILVER["identity_events"]
+    texts = read_table(workspace.table_file("silver", table.name), table.column_names).to_pylist()
+    events = history.follow(
+        ({**e, **{n: int(e[n]) for n in ("event_number", "step")}} for e in texts), profile_id, living
+    )
+    if not events:
+        return []
+    lines = [f"{profile_id}: no profile of release {workspace.current()} any more; what became of its accounts"]
+    for event in events:
+        evidence = f", by {event['match_rule']}" if event["match_rule"] else ""
+        into = f"to {event['to_profile_id']}{evidence}" if event["to_profile_id"] else "none is left"
+        count = f"{event['account_count']} of its accounts"
+        lines.append(f"  as of {event['as_of']}, {event['event_type']}: {event['from_profile_id']}, {count}, {into}")
+    now = sorted({event["to_profile_id"] for event in events} & living)
+    return [*lines, f"today they are in {', '.join(now)}" if now else "none of them is in a profile today"]
 
 
 # --- the slice --------------------------------------------------------------------------------------------------------
@@ -172,9 +196,10 @@ class _Story:
         edges = [e for e in self.tables["identity_edges"] if {e["left_record_id"], e["right_record_id"]} & self.ours]
         for edge in sorted(edges, key=lambda e: (e["left_record_id"], e["right_record_id"], -e["weight"])):
             agree = "" if edge["match_rule"] == MODEL_RULE else " agree"
+            bridge = "; nothing else holds the two sides together" if edge["is_bridge"] else ""
             yield (
                 f"{edge['left_record_id']} = {edge['right_record_id']}: {edge['match_rule']} "
-                f"({edge['evidence']}{agree}), {edge['outcome']}"
+                f"({edge['evidence']}{agree}), {edge['outcome']}{bridge}"
             )
         if not edges:
             yield "no rule links it to another account"

@@ -25,6 +25,7 @@ from c360lib.errors import IntegrityError
 
 FORMATS = ("csv", "parquet")
 _BLOCK_BYTES = 16 << 20
+_GROUP_ROWS = 200_000
 
 
 class CsvWriter:
@@ -105,10 +106,31 @@ def write_table(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
     """Write batches as the file's suffix says; gives the row count."""
     rows = 0
     with table_writer(path, schema) as writer:
-        for batch in batches:
+        for batch in regrouped(batches, _GROUP_ROWS):
             writer.write_batch(batch)
             rows += len(batch)
     return rows
+
+
+def regrouped(batches: Iterable[pa.RecordBatch], size: int) -> Iterator[pa.RecordBatch]:
+    """The same rows in batches of `size`, the last one smaller: Parquet keeps each batch apart, and how many an engine
+    gives is chance.
+
+    >>> batch = pa.record_batch({"a": [1, 2, 3]})
+    >>> [len(part) for part in regrouped([batch.slice(0, 0), batch.slice(0, 1), batch], 3)]
+    [3, 1]
+    """
+    held: list[pa.RecordBatch] = []
+    missing = size
+    for batch in batches:
+        while len(batch):
+            held.append(batch.slice(0, missing))
+            batch, missing = batch.slice(missing), missing - len(held[-1])
+            if not missing:
+                yield pa.concat_batches(held)
+                held, missing = [], size
+    if held:
+        yield pa.concat_batches(held)
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:

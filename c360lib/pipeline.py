@@ -1,7 +1,8 @@
 """LAYERS, the one definition of every table, and what runs it.
 
 A layer is `(moment, tables) -> table`. The batch build, the incremental stream and Spark read the same literal.
-Inputs of the first layers are typed rows of the raw sources, named `<source>_rows`.
+Inputs of the first layers are typed rows of the raw sources, named `<source>_rows`, of the stewards' decisions, and who
+was who in the release published before.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import narwhals as nw
 
 from c360lib import consent, gold, silver
 from c360lib.engine import Engine, Frame
-from c360lib.identity import clusters, deterministic, evidence, probabilistic, review
+from c360lib.identity import clusters, deterministic, evidence, history, probabilistic, review
 from c360lib.rules import LABEL_WINDOW_DAYS, SECONDS_PER_DAY
 from c360lib.schemas import GOLD, RAW, SILVER, Table
 
@@ -159,9 +160,22 @@ LAYERS: tuple[Layer, ...] = (
         ("erasure_requests_marked",),
     ),
     Layer(
+        "bridge_pairs",
+        _of(clusters.bridge_pairs),
+        ("key_holders", "linked", "steward_pairs", "match_scores", "refused"),
+        on_driver=True,
+    ),
+    Layer(
         "identity_edges",
         _of(evidence.edges),
-        ("key_holders", "accounts", "steward_pairs", "match_scores", "refused"),
+        ("key_holders", "accounts", "steward_pairs", "match_scores", "refused", "bridge_pairs"),
+    ),
+    Layer("erased_ids", _of(history.erased_ids), ("erased", "erasure_requests_rows")),
+    Layer(
+        "identity_events",
+        _at(history.identity_events),
+        ("profiles_before", "events_before", "customer_identity", "identity_edges", "erased_ids"),
+        on_driver=True,
     ),
     Layer("review_pairs", _of(review.pairs), ("refused", "match_scores", "clusters", "steward_pairs"), kept=True),
     Layer("review_records", _of(review.records), ("review_pairs", "identified", "people", "value")),
@@ -179,7 +193,7 @@ LAYERS: tuple[Layer, ...] = (
 )
 
 Input = Frame | Callable[[], Frame] | None
-INPUTS = (*(f"{source}_rows" for source in RAW), "decisions_rows")
+INPUTS = (*(f"{source}_rows" for source in RAW), "decisions_rows", "profiles_before", "events_before")
 PUBLISHED = (*SILVER, *GOLD, "dispositions")
 
 

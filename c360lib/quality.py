@@ -59,6 +59,7 @@ def audit(folder: Path, record: dict[str, Any], truth: pa.Table | None) -> list[
         *_source_measures(record, files),
         *_freshness_measures(record),
         *_identity_measures(files, truth),
+        *_churn_measures(files, record.get("predecessor")),
         *_model_measures(record.get("identity", {})),
     ]
 
@@ -255,6 +256,22 @@ def _identity_measures(files: Files, truth: pa.Table | None) -> list[Measure]:
     if truth is not None:
         found += metrics.measures(accounts, truth)
     return found
+
+
+def _churn_measures(files: Files, before: dict[str, Any] | None) -> list[Measure]:
+    """How many profile ids of the release before are no more; nothing where there was no release before."""
+    if before is None:
+        return []
+    events = files.read("identity_events", ["event_number", "from_profile_id"])
+    fresh = pc.greater(events["event_number"].cast(pa.int64()), before["events"])
+    there = files.read("customer_identity", ["profile_id"])["profile_id"]
+    left = events.filter(fresh)["from_profile_id"].unique()
+    gone = len(left) - (pc.sum(pc.is_in(left, value_set=there.unique())).as_py() or 0)
+    meaning = (
+        f"profile ids of the release before that are no more (merged, moved, split up, retired) / all of them: {gone} "
+        f"of {before['profiles']}; an id that is still there holds the account that it is made of"
+    )
+    return [Measure("profile_id_churn_rate", _number(_rate(gone, before["profiles"])), "", INFO, meaning)]
 
 
 def _model_measures(told: dict[str, Any]) -> list[Measure]:

@@ -467,6 +467,34 @@ SILVER: dict[str, Table] = {
                 Column("match_probability", "ratio", "probability that the pair is one person, 0 to 1"),
                 _text("evidence", "columns that agree; of the model, bits for (+) and against (-) by comparison"),
                 _text("outcome", "accepted, or refused by a constraint", allowed=("accepted", "refused")),
+                Column(
+                    "is_bridge",
+                    "bool",
+                    "accepted, and without this pair (whatever rules link it) its person would fall in two",
+                ),
+            ),
+        ),
+        Table(
+            "identity_events",
+            "silver",
+            "what became of the accounts that left one profile for another, or for none, from one release to the next; "
+            "every release holds the whole history",
+            ("event_number",),
+            (
+                Column("event_number", "int", "place in the history, from 1; it stays in every later release"),
+                Column("step", "int", "events of one release share it; counts releases that changed a profile, from 1"),
+                _ts("as_of", "as_of of that release"),
+                _text(
+                    "event_type",
+                    "split: the accounts of `from` are in more than one profile now, itself included; merge: all are "
+                    "in `to`, with accounts that came from another profile; move: all are in `to`, with nobody "
+                    "else's: the same person under another id; retire: none is left",
+                    allowed=("merge", "split", "move", "retire"),
+                ),
+                _text("from_profile_id", "profile that held the accounts before; erased-N once its account is erased"),
+                _text("to_profile_id", "profile that holds them now, erased-N likewise; empty: none does"),
+                Column("account_count", "int", "accounts that went this way; of retire, accounts that were there"),
+                _text("match_rule", "strongest accepted evidence that ties them to others in `to`; empty: none does"),
             ),
         ),
         Table(

@@ -144,6 +144,11 @@ class Workspace:
         """The id of the published release; None where there is none."""
         return str(read_json(self.current_file)["release"]) if self.current_file.exists() else None
 
+    def kept(self) -> list[Path]:
+        """The folders of the releases that are kept, the published one first, then by when they last were it."""
+        names = read_json(self.current_file)["kept"] if self.current_file.exists() else []
+        return [self.releases / name for name in names]
+
     def current_release(self) -> Path:
         """The folder of the published release; UsageError where nothing is published."""
         release = self.current()
@@ -191,8 +196,7 @@ class Workspace:
         else:
             _seal(self.staging)
             self.staging.replace(target)
-        before = read_json(self.current_file)["kept"] if self.current_file.exists() else []
-        kept = [release, *(name for name in before if name != release)][:KEPT_RELEASES]
+        kept = [release, *(path.name for path in self.kept() if path.name != release)][:KEPT_RELEASES]
         write_json(self.current_file, {"release": release, "kept": kept})
         self._drop_old()
         self.repair()
@@ -200,7 +204,7 @@ class Workspace:
     def _replace_or_keep(self, target: Path) -> None:
         """The same inputs must give the same files; a stored release that is damaged is replaced."""
         new, old = read_json(self.staging / "manifest.json")["files"], dict[str, Any]()
-        with contextlib.suppress(OSError, ValueError, KeyError):
+        with contextlib.suppress(OSError, ValueError, KeyError, IntegrityError):
             old = read_json(target / "manifest.json")["files"] if not damaged_files(target) else {}
         if new == old:
             remove_tree(self.staging)
@@ -224,9 +228,9 @@ class Workspace:
 
     def _drop_old(self) -> None:
         """Remove releases that are no longer kept; only for who holds the workspace."""
-        kept = read_json(self.current_file)["kept"] if self.current_file.exists() else []
+        kept = self.kept()
         for path in self.releases.iterdir() if self.releases.exists() else ():
-            if path.name not in kept:
+            if path not in kept:
                 remove_tree(path)
 
     def opened_folder(self, folder: str) -> Path:

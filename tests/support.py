@@ -16,6 +16,7 @@ from hypothesis import Phase, settings
 
 from c360lib import cells, contract
 from c360lib.engine import Engine, Frame, open_engine
+from c360lib.identity import history
 from c360lib.numbering import Numbers
 from c360lib.pipeline import Moment, run_layers
 from c360lib.schemas import GOLD, RAW, SILVER, STEWARD, Table
@@ -224,7 +225,15 @@ def loaded(engine: Engine, batches: Mapping[str, pa.RecordBatch]) -> dict[str, F
         rows = pa.Table.from_batches([batch])
         rows = numbers.numbered(rows, RAW[name]) if name in RAW else rows
         found[f"{name}_rows"] = engine.load(rows.schema, rows.to_batches())
-    return found
+    return found | before(engine, {})
+
+
+def before(engine: Engine, profiles: Mapping[str, str], events: pa.Table | None = None) -> dict[str, Frame]:
+    """What an earlier release tells: the profile of each account, and its ledger (none: nothing had happened)."""
+    accounts = pa.table([list(profiles), list(profiles.values())], schema=history.PROFILES_SCHEMA)
+    ledger = history.EVENTS_SCHEMA.empty_table() if events is None else events
+    tables = {"profiles_before": accounts, "events_before": ledger}
+    return {name: engine.load(table.schema, table.to_batches()) for name, table in tables.items()}
 
 
 def seconds(text: str) -> int:

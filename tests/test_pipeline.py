@@ -16,6 +16,7 @@ from tests.support import (
     AS_OF,
     Row,
     account,
+    before,
     click,
     consent,
     decision,
@@ -28,6 +29,7 @@ from tests.support import (
     touch,
 )
 
+BEFORE = {"crm:a": "P-crm:a", "crm:b": "P-crm:b", "crm:gone": "P-crm:gone", "crm:😀": "P-crm:é", "crm:é": "P-crm:é"}
 AT = Moment(seconds(AS_OF), seconds(AS_OF))
 ROWS = [
     account(
@@ -101,8 +103,8 @@ def test_every_published_table_is_made_and_every_layer_is_needed() -> None:
 
 
 def test_every_raw_source_is_an_input() -> None:
-    """And so are the steward's decisions."""
-    assert {f"{name}_rows" for name in RAW} | {"decisions_rows"} == set(INPUTS)
+    """And so are the steward's decisions, and what the release before tells."""
+    assert {f"{name}_rows" for name in RAW} | {"decisions_rows", "profiles_before", "events_before"} == set(INPUTS)
     assert set(INPUTS) == {name for layer in LAYERS for name in layer.inputs} & set(INPUTS)
 
 
@@ -190,7 +192,7 @@ def test_an_unknown_engine_is_a_misuse() -> None:
 def expected() -> dict[str, list[dict[str, Any]]]:
     """What pandas gives."""
     with open_engine() as engine:
-        return made(engine, ROWS, PUBLISHED)
+        return made(engine, ROWS, PUBLISHED, given=before(engine, BEFORE))
 
 
 def unordered(tables: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
@@ -200,7 +202,7 @@ def unordered(tables: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[st
 
 def test_every_engine_gives_the_same_tables(engine: Engine, expected: dict[str, list[dict[str, Any]]]) -> None:
     """To the last cell, on rows that hold one of everything."""
-    assert unordered(expected) == unordered(made(engine, ROWS, PUBLISHED))
+    assert unordered(expected) == unordered(made(engine, ROWS, PUBLISHED, given=before(engine, BEFORE)))
 
 
 def test_the_rows_hold_one_of_everything(expected: dict[str, list[dict[str, Any]]]) -> None:

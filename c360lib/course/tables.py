@@ -7,6 +7,7 @@ import hashlib
 import io
 import shutil
 import tempfile
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -134,7 +135,7 @@ def lesson_workspace(
     The first call builds it, which takes a few seconds; later calls, in any notebook, find it. `faults` injects named
     defects (docs/faults.md), as `c360 generate --faults` does. With `identity="probabilistic"` the model of the default
     data weighs the pairs that no rule decides, whatever the data. `decisions` are a steward's, columns as in
-    data/steward/decisions.csv.
+    data/steward/decisions.csv; there is a release before the first and one after each, the last of which is given.
     """
     if layer not in LAYERS:
         raise UsageError(f"lesson_workspace: expected one of {', '.join(LAYERS)}, got {layer!r}")
@@ -176,12 +177,27 @@ def _built(customers: int, seed: int, names: str, identity: str, steward: str) -
             if model is not None:
                 (workspace.data / "models").mkdir(parents=True)
                 shutil.copyfile(model, workspace.data / "models" / "identity.json")
-            if steward:
-                workspace.steward_file.parent.mkdir(parents=True)
-                workspace.steward_file.write_text(steward, encoding="utf-8", newline="\n")
             _make(workspace, customers, seed, names, identity)
+            for log in _as_it_grew(steward):
+                workspace.steward_file.parent.mkdir(parents=True, exist_ok=True)
+                workspace.steward_file.write_text(log, encoding="utf-8", newline="\n")
+                build(workspace, as_of=DEFAULT_AS_OF, identity=identity)
             done.touch()
     return root
+
+
+def _as_it_grew(steward: str) -> Iterator[str]:
+    """The log after each of its decisions, in the order in which they were made; none for no log.
+
+    >>> [log.splitlines()[1:] for log in _as_it_grew("...,decided_ts\\nb,2026-02-01\\na,2026-01-01\\n")]
+    [['a,2026-01-01'], ['a,2026-01-01', 'b,2026-02-01']]
+    """
+    header, *rows = list(csv.reader(io.StringIO(steward))) or [[]]
+    rows.sort(key=lambda row: row[-1])
+    for count in range(1, len(rows) + 1):
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([header, *rows[:count]])
+        yield text.getvalue()
 
 
 def _is_other(customers: int, seed: int, names: str, steward: str) -> bool:

@@ -23,6 +23,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from c360lib.errors import IntegrityError
+from c360lib.identity.bridges import bridges
 from c360lib.rules import MATCH_RULES, MAX_CLUSTER_ACCOUNTS, MAX_LABEL_ROUNDS
 
 STEWARD, MODEL = -1, len(MATCH_RULES)
@@ -206,7 +207,7 @@ def clusters(holders: pa.Table, linked: pa.Table, pairs: pa.Table, scores: pa.Ta
     accepted evidence for the account; `probability` the highest that the model gave to a link of it, 1 where none.
     """
     index = _Index(linked)
-    rule, left, right = _accepted(holders, pairs, scores, refused, index)
+    rule, left, right = _stars(_accepted(holders, pairs, scores, refused, index))
     label = components(index.count, left, right)
     person = _oldest(label, index)
     best = np.full(index.count, np.iinfo(np.int64).max)
@@ -224,6 +225,12 @@ def clusters(holders: pa.Table, linked: pa.Table, pairs: pa.Table, scores: pa.Ta
     )
 
 
+def _stars(held: _Held) -> tuple[Ints, Ints, Ints]:
+    """Evidence as edges (rule, left, right): each whole key as a star around its root."""
+    rule, root, node = (part[held.keys[1] != held.keys[2]] for part in held.keys)
+    return tuple(np.concatenate(both) for both in zip((rule, node, root), held.pairs, strict=True))  # type: ignore[return-value]
+
+
 def _probability(scores: pa.Table, index: _Index) -> npt.NDArray[np.float64]:
     """The highest probability of a link of the model, for each account."""
     highest = np.zeros(index.count)
@@ -233,10 +240,15 @@ def _probability(scores: pa.Table, index: _Index) -> npt.NDArray[np.float64]:
     return np.where(highest > 0, highest, 1.0)
 
 
-def _accepted(
-    holders: pa.Table, pairs: pa.Table, scores: pa.Table, refused: pa.Table, index: _Index
-) -> tuple[Ints, Ints, Ints]:
-    """Edges (rule, left, right) that hold: a star for each whole key, the remaining pairs of each cut one."""
+class _Held(NamedTuple):
+    """Evidence that holds: (rule, root, node) of keys that are whole, (rule, left, right) of every other pair."""
+
+    keys: tuple[Ints, Ints, Ints]
+    pairs: tuple[Ints, Ints, Ints]
+
+
+def _accepted(holders: pa.Table, pairs: pa.Table, scores: pa.Table, refused: pa.Table, index: _Index) -> _Held:
+    """Whole keys as they are, the remaining pairs of each cut one, and links of stewards and of the model."""
     rule, root, node = (index.numbers(holders, name) for name in ("rule", "root", "node"))
     no = {
         (r, frozenset(p))
@@ -261,15 +273,38 @@ def _accepted(
         for a, b, _ in zip(*index.links(scores), strict=True)
         if (MODEL, frozenset((int(a), int(b)))) not in no
     ]
-    star = ~cut & (node != root)
     ends = np.array(
         [(e.rule, e.left, e.right) for e in extra] + [(STEWARD, a, b) for a, b in must] + weighed, dtype=np.int64
     ).reshape(-1, 3)
-    return (
-        np.concatenate([rule[star], ends[:, 0]]),
-        np.concatenate([node[star], ends[:, 1]]),
-        np.concatenate([root[star], ends[:, 2]]),
-    )
+    return _Held((rule[~cut], root[~cut], node[~cut]), (ends[:, 0], ends[:, 1], ends[:, 2]))
+
+
+def bridge_pairs(holders: pa.Table, linked: pa.Table, pairs: pa.Table, scores: pa.Table, refused: pa.Table) -> pa.Table:
+    """Pairs of accounts that alone hold two parts of their person together: (node, other), both ways round.
+
+    Evidence of several rules for one pair is one edge. Of a whole key that three accounts or more hold, a ring stands
+    for all pairs: it has no bridge either.
+    """
+    index = _Index(linked)
+    held = _accepted(holders, pairs, scores, refused, index)
+    from_, to = _rings(*held.keys)
+    left, right = np.concatenate([held.pairs[1], from_]), np.concatenate([held.pairs[2], to])
+    alone = bridges(index.count, left, right)
+    ends = np.unique(np.sort(np.column_stack([left, right])[alone], axis=1), axis=0)
+    both = index.nodes[np.concatenate([ends, ends[:, ::-1]])]
+    return pa.table({"node": both[:, 0], "other": both[:, 1]})
+
+
+def _rings(rule: Ints, root: Ints, node: Ints) -> tuple[Ints, Ints]:
+    """Each holder of a key with the next one, the last with the first."""
+    order = np.lexsort((node, root, rule))
+    rule, root, node = rule[order], root[order], node[order]
+    last = np.ones(len(node), bool)
+    last[:-1] = (rule[1:] != rule[:-1]) | (root[1:] != root[:-1])
+    first = node[np.concatenate([[0], np.flatnonzero(last)[:-1] + 1])] if len(node) else node
+    after = np.roll(node, -1)
+    after[last] = first
+    return node, after
 
 
 def _oldest(label: Ints, index: _Index) -> Ints:

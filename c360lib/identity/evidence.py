@@ -36,7 +36,7 @@ def customer_identity(identified: Frame, people: Frame) -> Frame:
     return rows.select(SILVER["customer_identity"].column_names)
 
 
-def edges(holders: Frame, accounts: Frame, pairs: Frame, scores: Frame, refused: Frame) -> Frame:
+def edges(holders: Frame, accounts: Frame, pairs: Frame, scores: Frame, refused: Frame, bridge_pairs: Frame) -> Frame:
     """Every pair within every usable key, every must_link and every link of the model: identity_edges."""
     both = holders.join(holders.rename({"node": "other"}), on=["rule", "root"], how="inner").select(
         "rule", "root", "node", "other"
@@ -51,6 +51,8 @@ def edges(holders: Frame, accounts: Frame, pairs: Frame, scores: Frame, refused:
     no = refused.select("rule", node="left", other="right").with_columns(_refused=nw.lit(True))
     rows = named.join(no, on=["rule", "node", "other"], how="left")
     rows = rows.join(weighed, on=["rule", "node", "other"], how="left")
+    alone = bridge_pairs.with_columns(_bridge=nw.lit(True))
+    rows = rows.join(alone, on=["node", "other"], how="left")
     weight = nw.col("rule").replace_strict(_WEIGHTS, default=0, return_dtype=_INT)
     return rows.select(
         "left_record_id",
@@ -61,6 +63,7 @@ def edges(holders: Frame, accounts: Frame, pairs: Frame, scores: Frame, refused:
         match_probability=nw.coalesce(nw.col("probability"), nw.lit(CERTAIN)),
         evidence=nw.coalesce(nw.col("findings"), _rule_text(_EVIDENCE)),
         outcome=nw.when(nw.col("_refused").is_null()).then(nw.lit("accepted")).otherwise(nw.lit("refused")),
+        is_bridge=nw.col("_refused").is_null() & nw.col("_bridge").fill_null(False),
     )
 
 

@@ -1,0 +1,86 @@
+"""What a build takes over from the release published before: who was who, and what became of profiles until then.
+
+It is an input: a hash of it goes into the release id. A build of the inputs that the published release was made from
+takes what that release took, so it is the same release again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from c360lib import cells
+from c360lib.errors import IntegrityError
+from c360lib.files import Files, file_sha256, read_json
+from c360lib.identity.history import EVENTS_SCHEMA, PROFILES_SCHEMA
+from c360lib.schemas import SILVER
+from c360lib.workspace import Workspace
+
+_TABLES = ("customer_identity", "identity_events")
+
+
+class Predecessor(NamedTuple):
+    """Accounts and ledger of an earlier release, and what tells it from others; the empty one stands for none."""
+
+    release: str = ""
+    sha256: str = ""
+    profiles: pa.Table = PROFILES_SCHEMA.empty_table()
+    events: pa.Table = EVENTS_SCHEMA.empty_table()
+
+    def told(self) -> dict[str, Any] | None:
+        """What the manifest says of it; None: there was none."""
+        if not self.release:
+            return None
+        counts = {"profiles": pc.count_distinct(self.profiles["profile_id"]).as_py(), "events": len(self.events)}
+        return {"release": self.release, "sha256": self.sha256, **counts}
+
+
+def find(workspace: Workspace, inputs_sha256: str) -> Predecessor:
+    """The release that a build of these inputs follows: the published one or, where that was made from the same inputs,
+    the one that it followed.
+
+    A release whose identity files are damaged or gone is passed over for the one published before it.
+    """
+    kept = [(folder, manifest) for folder in workspace.kept() if (manifest := _manifest(folder))]
+    if kept and kept[0][1].get("inputs_sha256") == inputs_sha256:
+        followed = kept[0][1]["predecessor"]
+        if followed is None:
+            return Predecessor()
+        kept.sort(key=lambda each: _digest(_promised(each[1])) != followed["sha256"])
+    for folder, manifest in kept:
+        promised = _promised(manifest)
+        if promised and all((folder / n).exists() and file_sha256(folder / n) == s for n, s in promised.items()):
+            return _read(folder, _digest(promised))
+    return Predecessor()
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a release; empty where it is gone or damaged."""
+    with contextlib.suppress(IntegrityError):
+        return read_json(folder / "manifest.json")
+    return {}
+
+
+def _promised(manifest: dict[str, Any]) -> dict[str, str]:
+    """The SHA-256 that each identity file of a release must have."""
+    return {name: e["sha256"] for name, e in manifest.get("files", {}).items() if Path(name).stem in _TABLES}
+
+
+def _digest(promised: dict[str, str]) -> str:
+    return hashlib.sha256("".join(sorted(promised.values())).encode()).hexdigest()
+
+
+def _read(folder: Path, digest: str) -> Predecessor:
+    files, table = Files(folder), SILVER["identity_events"]
+    texts = files.read(table.name, table.column_names).combine_chunks()
+    events = pa.table([cells.typed(_one(texts[c.name]), c) for c in table.columns], schema=EVENTS_SCHEMA)
+    return Predecessor(folder.name, digest, files.read("customer_identity", PROFILES_SCHEMA.names), events)
+
+
+def _one(column: pa.ChunkedArray) -> pa.Array:
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
