@@ -39,6 +39,7 @@
 # | `customer_identity` | identity table or graph: deterministic, probabilistic, steward-reviewed |
 # | `identity_edges` | edge store: every pair, with the rule, its version and the outcome |
 # | `identity_review_queue`, `data/steward/decisions.csv` | a review tool, and the log of what was decided in it |
+# | `identity_events` | a topic of merges and splits, for everybody who keeps a profile_id |
 # | `identity/model.json` | a model in a registry: trained on a sample, reviewed, versioned, kept until there is a reason for the next |
 # | Splink on DuckDB, some thousand accounts | Splink on Spark or a warehouse: some hundred million pairs after blocking |
 #
@@ -1233,8 +1234,8 @@ pd.Series(
 # *65 of the 125 minutes. A good place for a break. If you come back on another day, run everything above first (Run,
 # Run All Above Selected Cell); checks of what you left open do not stop it.*
 #
-# Rules say yes or no. Here are four accounts of one man. Whoever typed the first of them missed a letter of his name
-# and got his date of birth wrong by ten days, and he gave another e-mail address than before. No rule holds between
+# Rules say yes or no. Here are four accounts of one man. Whoever typed the one in the CRM missed a letter of his name
+# and got his date of birth wrong by ten days, and he gave another e-mail address than elsewhere. No rule holds between
 # that account and the other three. You would not have hesitated.
 
 # %%
@@ -1266,9 +1267,9 @@ model = model.rename(columns={"output_column_name": "comparison"})[["comparison"
 model[model["comparison"].isin(["last_name", "phone", "city"])]
 
 # %% [markdown]
-# > **m**: of the pairs that are one person, the share at which a comparison comes out at this level.
+# > **m probability**: of the pairs that are one person, the share at which a comparison comes out at this level.
 #
-# > **u**: of the pairs that are two people, the share at which it comes out at this level.
+# > **u probability**: of the pairs that are two people, the share at which it comes out at this level.
 #
 # Read the first line. Of two accounts of one person, 95 in 100 have the same last name. Of two accounts of two people,
 # 2 or 3 in 1,000 have. So the same last name is about 400 times as likely if it is one person: `m / u`, the *Bayes
@@ -2242,6 +2243,17 @@ show(
 # Every file of gold is the same to the byte, although the log is longer. That works because nothing was ever merged *in
 # place*: accounts stay accounts, links are kept apart from them, and profiles are made anew from both. Where a merge
 # overwrites the two records with one, there is no way back.
+#
+# For some hours `P-app:3685621200` did not exist. Whoever keeps profile ids, a campaign tool or a data mart, has to
+# hear of both turns. The product writes them into a history that only grows:
+
+# %%
+told = ["event_number", "event_type", "from_profile_id", "to_profile_id", "account_count", "match_rule"]
+undone.table("identity_events")[told].set_index("event_number")
+
+# %% [markdown]
+# The merge names its reason, a steward's must_link. Had the decision been deleted, this history would still speak of
+# it, and the log could not say who it was.
 #
 # What does not come back is what happened in between. A message that went out stays out. The log says when the merge
 # held, so somebody can look up what was sent in those hours, and write the letter that is now due.
