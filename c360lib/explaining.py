@@ -7,7 +7,7 @@ that share its e-mail addresses, so a slice of bronze gives the same cells.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -19,6 +19,7 @@ from c360lib.engine import Pandas
 from c360lib.errors import UsageError
 from c360lib.files import read_table
 from c360lib.identity import probabilistic
+from c360lib.load import decisions
 from c360lib.numbering import Numbers
 from c360lib.pipeline import Moment, run_layers
 from c360lib.rules import MODEL_RULE
@@ -42,13 +43,18 @@ def explain(root: str | os.PathLike[str], profile_id: str) -> str:
     if not ours:
         known = identity["profile_id"][0].as_py() if len(identity) else "none"
         raise UsageError(f"{profile_id}: no such profile in release {workspace.current()}; one that exists is {known}")
-    tables = {name: table.to_pylist() for name, table in _slice_tables(workspace, ours).items()}
+    tables = {name: table.to_pylist() for name, table in slice_tables(workspace, ours, _TARGETS).items()}
     return "\n".join(_Story(profile_id, ours, tables, workspace.manifest()).lines())
 
 
 # --- the slice --------------------------------------------------------------------------------------------------------
-def _slice_tables(workspace: Workspace, ours: set[str]) -> dict[str, pa.Table]:
-    """The tables of `_TARGETS` from the bronze rows that the accounts' profile can depend on."""
+def slice_tables(
+    workspace: Workspace, ours: set[str], targets: Iterable[str], more_decisions: Iterable[pa.RecordBatch] = ()
+) -> dict[str, pa.Table]:
+    """The target tables from the bronze rows that the profiles of the accounts can depend on.
+
+    `more_decisions`, typed rows of decisions.csv, count as if they stood in that file.
+    """
     manifest = workspace.manifest()
     latest = [cells.moment(s["latest_ingest_ts"]) for s in manifest["sources"].values() if s["latest_ingest_ts"]]
     at = Moment(cells.moment(manifest["as_of"]) or 0, max(value for value in latest if value is not None))
@@ -57,7 +63,8 @@ def _slice_tables(workspace: Workspace, ours: set[str]) -> dict[str, pa.Table]:
         for name, batch in _slice_rows(workspace, ours).items():
             rows = numbers.numbered(pa.Table.from_batches([batch]), RAW[name])
             frames[f"{name}_rows"] = engine.load(rows.schema, rows.to_batches())
-        frames |= {f"{STEWARD.name}_rows": engine.load(contract.typed_schema(STEWARD), _decisions(workspace))}
+        decided = [*decisions(workspace), *more_decisions]
+        frames |= {f"{STEWARD.name}_rows": engine.load(contract.typed_schema(STEWARD), decided)}
         asked = probabilistic.asked(_model(workspace))
         frames["model_asked"] = engine.load(asked.schema, asked.to_batches())
         blocked = read_table(workspace.table_file("silver", "blocked_keys"))
@@ -65,7 +72,7 @@ def _slice_tables(workspace: Workspace, ours: set[str]) -> dict[str, pa.Table]:
             chosen = blocked.filter(pc.equal(pc.equal(blocked["kind"], "device"), is_device))
             typed = pa.table({c.name: cells.typed(_one(chosen[c.name]), c) for c in SILVER["blocked_keys"].columns})
             frames[name] = engine.load(typed.schema, typed.to_batches())
-        return {name: engine.table(frame) for name, frame in run_layers(engine, frames, at, _TARGETS)}
+        return {name: engine.table(frame) for name, frame in run_layers(engine, frames, at, targets)}
 
 
 def _model(workspace: Workspace) -> str:
@@ -80,16 +87,6 @@ def _model(workspace: Workspace) -> str:
 
 def _one(column: pa.ChunkedArray) -> pa.Array:
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
-
-
-def _decisions(workspace: Workspace) -> Iterator[pa.RecordBatch]:
-    if workspace.steward_file.exists():
-        rows = read_table(workspace.steward_file)
-        blank = pa.repeat(pa.scalar("", pa.string()), len(rows))
-        numbers = pa.array(range(1, len(rows) + 1), pa.int64())
-        yield contract.typed_rows(
-            rows.append_column("_raw_base64", blank).append_column("_row_number", numbers), STEWARD
-        )
 
 
 def _slice_rows(workspace: Workspace, ours: set[str]) -> dict[str, pa.RecordBatch]:

@@ -166,11 +166,25 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
     """Write a JSON object so that a kill leaves the old file or the new."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True)
+    replace_bytes(path, f"{text}\n".encode())
+
+
+def csv_line(cells: Sequence[str]) -> bytes:
+    """One line of CSV, as `CsvWriter` writes it.
+
+    >>> csv_line(["a", 'say "b", c', ""]).decode().rstrip()
+    'a,"say ""b"", c",'
+    """
+    return (",".join(_quoted(pa.array(cells, pa.string())).to_pylist()) + "\n").encode()
+
+
+def replace_bytes(path: Path, content: bytes) -> None:
+    """Write a file so that a kill leaves the old file or the new."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.part")
-    with draft.open("w", encoding="utf-8", newline="\n") as stream:
-        json.dump(value, stream, indent=2, ensure_ascii=False, sort_keys=True)
-        stream.write("\n")
+    with draft.open("wb") as stream:
+        stream.write(content)
         stream.flush()
         os.fsync(stream.fileno())
     draft.replace(path)

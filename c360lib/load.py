@@ -97,7 +97,12 @@ class Loader:
 
     def decisions(self) -> Frame:
         """The rows of the stewards' decisions."""
-        return self.engine.load(contract.typed_schema(STEWARD), _decisions(self.workspace, self.loaded))
+        return self.engine.load(contract.typed_schema(STEWARD), self._counted(decisions(self.workspace)))
+
+    def _counted(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for typed in batches:
+            self.loaded.unusable_decisions += len(typed) - typed["_fault"].null_count
+            yield typed
 
 
 def load(
@@ -186,13 +191,12 @@ def _write_bronze(
     write_table(stage / "bronze" / f"{name}_bronze.{suffix}", schema, batches)
 
 
-def _decisions(workspace: Workspace, loaded: Loaded) -> Iterator[pa.RecordBatch]:
+def decisions(workspace: Workspace) -> Iterator[pa.RecordBatch]:
+    """Typed rows of the stewards' decisions, in the order of the file; none where there is no file."""
     path = workspace.steward_file
     if not path.exists():
         return
     header, blocks = open_raw(path, STEWARD)
     for block in blocks:
         parsed = bronze.parse(block, header.columns)
-        typed = contract.typed_rows(bronze.numbered(parsed), STEWARD)
-        loaded.unusable_decisions += len(typed) - typed["_fault"].null_count
-        yield typed
+        yield contract.typed_rows(bronze.numbered(parsed), STEWARD)

@@ -14,7 +14,7 @@ import narwhals as nw
 
 from c360lib import consent, gold, silver
 from c360lib.engine import Engine, Frame
-from c360lib.identity import clusters, deterministic, evidence, probabilistic
+from c360lib.identity import clusters, deterministic, evidence, probabilistic, review
 from c360lib.rules import LABEL_WINDOW_DAYS, SECONDS_PER_DAY
 from c360lib.schemas import GOLD, RAW, SILVER, Table
 
@@ -163,11 +163,9 @@ LAYERS: tuple[Layer, ...] = (
         _of(evidence.edges),
         ("key_holders", "accounts", "steward_pairs", "match_scores", "refused"),
     ),
-    Layer(
-        "identity_review_queue",
-        _of(evidence.review_queue),
-        ("refused", "accounts", "match_scores", "clusters", "steward_pairs"),
-    ),
+    Layer("review_pairs", _of(review.pairs), ("refused", "match_scores", "clusters", "steward_pairs"), kept=True),
+    Layer("review_records", _of(review.records), ("review_pairs", "identified", "people", "value")),
+    Layer("identity_review_queue", _of(review.queue), ("review_pairs", "review_records"), on_driver=True),
     Layer("blocked_keys", lambda at, *tables: nw.concat(tables), ("blocked_identity_keys", "blocked_devices")),
     Layer("field_issues", _each_source(silver.field_issues), _MARKED),
     Layer("quarantine", _each_source(silver.quarantine), _MARKED),

@@ -317,6 +317,14 @@ _EVIDENCE = (
 )
 
 
+REVIEWED = _PERSON
+
+
+def _both(name: str, kind: Kind, meaning: str) -> tuple[Column, Column]:
+    """A column for each side of a pair."""
+    return Column(f"left_{name}", kind, f"left: {meaning}"), Column(f"right_{name}", kind, f"right: {meaning}")
+
+
 def _value(source: str, *names: str) -> tuple[Column, ...]:
     return tuple(Column(c.name, c.kind, c.meaning) for c in RAW[source].columns if c.name in names)
 
@@ -464,17 +472,29 @@ SILVER: dict[str, Table] = {
         Table(
             "identity_review_queue",
             "silver",
-            "one pair that a steward should look at: a refused edge, or one that the model is not sure of",
-            ("left_record_id", "right_record_id", "match_rule"),
+            "one pair of accounts of two persons that a steward should look at",
+            ("left_record_id", "right_record_id"),
             (
-                *_EVIDENCE,
+                *_EVIDENCE[:2],
+                *_both("profile_id", "text", "resolved person that the account is in now"),
+                Column(
+                    "priority",
+                    "int",
+                    "order of review, highest first: the model's weight in millibits; declared rules stand before it",
+                ),
+                _text("match_rule", "the strongest rule that gave the evidence"),
                 _text(
                     "reason",
-                    "the constraint that the edge would break, or unsure: the model's weight is between the bands",
+                    "the constraint that the edge would break, or unsure: the model does not link the pair by itself",
                     allowed=("two_birth_dates", "cannot_link", "cluster_too_large", "unsure"),
                 ),
                 Column("match_probability", "ratio", "probability that the pair is one person, 0 to 1"),
-                _text("evidence", "columns that agree; of the model, bits for (+) and against (-) by comparison"),
+                _text("question", "why a person must look, in words"),
+                _text("evidence", "what comparing the two finds, in words; bits of the model for (+) and against (-)"),
+                *(both for c in REVIEWED for both in _both(c.name, c.kind, c.meaning)),
+                *_both("is_deleted", "bool", "the source deleted the account"),
+                *_both("value_cents", "cents", "lifetime value of the account's person"),
+                Column("merged_value_cents", "cents", "the two together, if they are one person"),
             ),
         ),
         Table(

@@ -60,12 +60,14 @@ class Workspace:
 
     # --- one at a time ------------------------------------------------------------------------------------------------
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the workspace; BusyError where another run does. The operating system frees it if we die."""
+    def locked(self, wait_seconds: float = 0) -> Iterator[None]:
+        """Hold the workspace; BusyError where another run still does after the wait. The operating system frees it if
+        we die.
+        """
         self.data.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.data / ".lock")
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=wait_seconds)
         except Timeout:
             raise BusyError(
                 f"{self.root}: another c360 run holds this folder; wait until it ends, then try again"

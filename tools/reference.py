@@ -68,6 +68,7 @@ CONSTANT_MEANINGS = {
     "TICKET_WINDOW_DAYS": "window of tickets_90d",
     "LABEL_WINDOW_DAYS": "window of churned_90d",
     "STEWARD_RULE": "match_rule of a steward's must_link",
+    "DECLARED_PRIORITY_MILLIBITS": "review priority of a declared rule's edge; its weight is added",
     "STEWARD_WEIGHT": "weight of a steward's must_link",
     "MODEL_RULE": "match_rule of a link that the model weighed",
     "MODEL_SEED": "seed of the pairs that the model's u is estimated on",

@@ -74,27 +74,3 @@ def _weighed(scores: Frame) -> Frame:
     """Scored pairs as edges: (rule, node, other, probability, findings)."""
     model = nw.lit(MODEL).cast(_INT)
     return scores.select(model.alias("rule"), "probability", "findings", node="left", other="right")
-
-
-def review_queue(refused: Frame, accounts: Frame, scores: Frame, clusters: Frame, pairs: Frame) -> Frame:
-    """Refused edges, and pairs in the review band of two persons that no steward has decided: identity_review_queue."""
-    weighed = _weighed(scores)
-    no = refused.select("rule", "reason", node="left", other="right")
-    no = no.join(weighed, on=["rule", "node", "other"], how="left")
-    unsure = _weighed(scores.filter(~nw.col("is_link"))).with_columns(reason=nw.lit("unsure"))
-    decided = pairs.select(node="left", other="right")
-    unsure = unsure.join(decided, on=["node", "other"], how="anti")
-    for end in ("node", "other"):
-        person = clusters.select(nw.col("node").alias(end), nw.col("person").alias(f"_{end}_person"))
-        unsure = unsure.join(person, on=end, how="left")
-    one, two = (nw.coalesce(nw.col(f"_{end}_person"), nw.col(end)) for end in ("node", "other"))
-    columns = ["rule", "reason", "node", "other", "probability", "findings"]
-    rows = nw.concat([no.select(columns), unsure.filter(one != two).select(columns)])
-    return _with_record_ids(rows, accounts).select(
-        "left_record_id",
-        "right_record_id",
-        match_rule=_rule_text(_NAMES),
-        reason="reason",
-        match_probability=nw.coalesce(nw.col("probability"), nw.lit(CERTAIN)),
-        evidence=nw.coalesce(nw.col("findings"), _rule_text(_EVIDENCE)),
-    )
