@@ -15,22 +15,25 @@ import narwhals as nw
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from c360lib import cells, gold, released, rules
+from c360lib import bronze, cells, contract, gold, load, released, rules
 from c360lib.build import model_asked
 from c360lib.engine import Engine, open_engine
 from c360lib.errors import UsageError
 from c360lib.files import read_csv, read_table
 from c360lib.identity import costs, metrics, probabilistic
 from c360lib.identity.costs import Cost, Marts
+from c360lib.identity.steward import CANNOT_LINK, MUST_LINK
 from c360lib.pipeline import Moment, run_layers
 from c360lib.schemas import STEWARD, TRUTH
 from c360lib.workspace import Workspace
 
+Pair = tuple[str, str]
 REVIEW_STEP = 25
 DEFAULT_REVIEWS = 200
 CURVE_FROM_BITS = -5
 _EVIDENCE = ("accounts", "key_holders", "match_fields", "identity_model")
-_ACCOUNT = ("node", "record_id", "date_of_birth", "first_event_ts")
+# The queue shows what a person is worth; its order does not depend on it.
+_NO_VALUE = pa.table({"person": pa.array([], pa.int64()), "lifetime_value_cents": pa.array([], pa.int64())})
 
 
 class Accuracy(NamedTuple):
@@ -163,11 +166,13 @@ def _profiles(identity: pa.Table) -> dict[str, str]:
 class Matching:
     """The evidence of a release, to be clustered again with another threshold or more decisions.
 
-    `tables` are the layers of `_EVIDENCE` as Arrow tables, `decisions` the steward's rows as text. `scores` reach down
-    to the lowest threshold; their is_link says that nothing personal speaks against the pair.
+    `tables` are the layers of `_EVIDENCE` as Arrow tables, `decisions` typed rows of stewards. `scores` reach down to
+    the lowest threshold; their is_link says that nothing personal speaks against the pair.
     """
 
-    def __init__(self, engine: Engine, at: Moment, tables: Mapping[str, pa.Table], decisions: pa.Table) -> None:
+    def __init__(
+        self, engine: Engine, at: Moment, tables: Mapping[str, pa.Table], decisions: Sequence[pa.RecordBatch]
+    ) -> None:
         self.engine, self.at, self.decisions = engine, at, decisions
         self.accounts, self.holders = tables["accounts"], tables["key_holders"]
         self.has_model = len(tables["identity_model"]) > 0
@@ -175,12 +180,12 @@ class Matching:
         self.scores = probabilistic.scores(
             tables["match_fields"], tables["identity_model"], self.holders, link_from=lowest, review_from=lowest
         )
-        self.nodes = dict(
-            zip(self.accounts["record_id"].to_pylist(), self.accounts["node"].to_pylist(), strict=True)
-        )
+        self.nodes = dict(zip(self.accounts["record_id"].to_pylist(), self.accounts["node"].to_pylist(), strict=True))
 
-    def layers(self, targets: Sequence[str], link_from: int, decisions: pa.Table | None = None) -> dict[str, pa.Table]:
-        """These layers with pairs linked from that weight on, in thousandths of a bit, and with those decisions."""
+    def layers(
+        self, targets: Sequence[str], link_from: int, more_decisions: Sequence[pa.RecordBatch] = ()
+    ) -> dict[str, pa.Table]:
+        """These layers with pairs linked from that weight on, in thousandths of a bit, and with more decisions."""
         scores = self.scores.filter(
             pc.greater_equal(self.scores["millibits"], min(link_from, rules.MODEL_REVIEW_WEIGHT_MILLIBITS))
         )
@@ -190,7 +195,8 @@ class Matching:
             "accounts": self.accounts,
             "key_holders": self.holders,
             "match_scores": scores,
-            "decisions_rows": released.typed_decisions(self.decisions if decisions is None else decisions),
+            "decisions_rows": pa.Table.from_batches([*self.decisions, *more_decisions], contract.typed_schema(STEWARD)),
+            "value": _NO_VALUE,
         }
         frames = {name: released.loaded(self.engine, table) for name, table in given.items()}
         return {n: self.engine.table(frame) for n, frame in run_layers(self.engine, frames, self.at, targets)}
@@ -202,15 +208,15 @@ class Matching:
         return {record_id: joined.get(node, node) for record_id, node in self.nodes.items()}
 
 
-def matching(engine: Engine, workspace: Workspace, asked: str, decisions: pa.Table) -> Matching:
+def matching(engine: Engine, workspace: Workspace, asked: str) -> Matching:
     """The evidence of the published release, weighed by the model whose text is given; "" by declared rules alone."""
     at = released.moment(workspace.manifest())
     frames = dict(released.inputs(engine, workspace))
     frames["model_asked"] = lambda: released.loaded(engine, probabilistic.asked(asked))
     tables = {}
     for name, frame in run_layers(engine, frames, at, _EVIDENCE):
-        tables[name] = engine.table(frame.select(*_ACCOUNT) if name == "accounts" else frame)
-    return Matching(engine, at, tables, decisions)
+        tables[name] = engine.table(frame)
+    return Matching(engine, at, tables, list(load.decisions(workspace)))
 
 
 def _try_out(
@@ -232,8 +238,7 @@ def _try_out(
         )
         return
     text = released.model(workspace) if asked in (None, found.mode) else model_asked(workspace, asked or "")
-    decisions = read_csv(workspace.steward_file) if workspace.steward_file.exists() else _no_decisions()
-    evidence = matching(engine, workspace, text, decisions)
+    evidence = matching(engine, workspace, text)
     if found.weighed == found.mode:
         _refuse_changed(found, workspace, evidence, _profiles(identity))
     if not evidence.has_model:
@@ -245,10 +250,6 @@ def _try_out(
         found.curve = list(curve(evidence, person_of))
     if reviews:
         found.reviews, found.notes["reviews"] = reviewed(evidence, person_of, reviews)
-
-
-def _no_decisions() -> pa.Table:
-    return pa.table({name: pa.array([], pa.string()) for name in STEWARD.column_names})
 
 
 def _refuse_changed(found: Evaluation, workspace: Workspace, evidence: Matching, profile_of: Mapping[str, str]) -> None:
@@ -282,61 +283,46 @@ def curve(evidence: Matching, person_of: Mapping[str, str]) -> Iterator[dict[str
 
 
 # --- a steward who knows ----------------------------------------------------------------------------------------------
-def reviewed(
-    evidence: Matching, person_of: Mapping[str, str], most: int
-) -> tuple[list[dict[str, float]], str]:
+def reviewed(evidence: Matching, person_of: Mapping[str, str], most: int) -> tuple[list[dict[str, float]], str]:
     """Accuracy after each step of REVIEW_STEP answers, and a sentence where the queue ends before `most` are given.
 
     The answers come from the truth, in the order of the queue, as decisions dated at as_of; after each step accounts
     are clustered and the queue is made again. A pair with an account that the truth does not name is passed over.
     """
-    decisions, answered = evidence.decisions, set[tuple[str, str]]()
+    answers, answered = list[pa.RecordBatch](), set[Pair]()
     points = []
     while True:
-        tables = evidence.layers(
-            ["clusters", "identity_review_queue"], rules.MODEL_LINK_WEIGHT_MILLIBITS, decisions
-        )
+        tables = evidence.layers(("clusters", "identity_review_queue"), rules.MODEL_LINK_WEIGHT_MILLIBITS, answers)
         accuracy = _accuracy(evidence.persons(tables["clusters"]), person_of)
-        queue = [pair for pair in _in_order(tables["identity_review_queue"]) if set(pair) <= person_of.keys()]
+        queue = [pair for pair in in_order(tables["identity_review_queue"]) if set(pair) <= person_of.keys()]
         queue = [pair for pair in queue if pair not in answered]
         points.append({"reviews": len(answered), "queue": len(queue), **accuracy.shares})
         step = queue[: min(REVIEW_STEP, most - len(answered))]
         if not step:
             break
         answered |= set(step)
-        decisions = pa.concat_tables([decisions, _answers(step, person_of, evidence.at)], promote_options="default")
+        answers.append(_answers(step, person_of, evidence.at))
     told = f"the queue was empty after {len(answered)} of {most} answers" if len(answered) < most else ""
     return points, told
 
 
-def _in_order(queue: pa.Table) -> list[tuple[str, str]]:
-    """Pairs of the review queue, the one that a steward should look at first in front; each once."""
-    rows = sorted(
-        queue.to_pylist(),
-        key=lambda row: (
-            row["reason"] != "unsure",
-            -row["match_probability"],
-            row["left_record_id"],
-            row["right_record_id"],
-        ),
-    )
-    return list(dict.fromkeys((row["left_record_id"], row["right_record_id"]) for row in rows))
+def in_order(queue: pa.Table) -> list[Pair]:
+    """Pairs of the layer identity_review_queue, highest priority first; of several of two persons the first."""
+    rows = sorted(queue.to_pylist(), key=lambda row: (-row["priority"], row["left_record_id"], row["right_record_id"]))
+    asked: dict[frozenset[str], Pair] = {}
+    for row in rows:
+        persons = frozenset((row["left_profile_id"], row["right_profile_id"]))
+        asked.setdefault(persons, (row["left_record_id"], row["right_record_id"]))
+    return list(asked.values())
 
 
-def _answers(pairs: Sequence[tuple[str, str]], person_of: Mapping[str, str], at: Moment) -> pa.Table:
-    """A steward's decisions on pairs, as text."""
-    rows = [
-        {
-            "left_record_id": left,
-            "right_record_id": right,
-            "decision": "must_link" if person_of[left] == person_of[right] else "cannot_link",
-            "reviewer_role": "truth",
-            "reason": "simulated by c360 evaluate",
-            "decided_ts": cells.moment_text(at.as_of),
-        }
-        for left, right in pairs
-    ]
-    return pa.Table.from_pylist(rows, schema=_no_decisions().schema)
+def _answers(pairs: Sequence[Pair], person_of: Mapping[str, str], at: Moment) -> pa.RecordBatch:
+    """A steward's decisions on pairs, typed, dated at as_of."""
+    left, right = ([pair[end] for pair in pairs] for end in (0, 1))
+    right_answers = [MUST_LINK if person_of[a] == person_of[b] else CANNOT_LINK for a, b in pairs]
+    told = {"left_record_id": left, "right_record_id": right, "decision": right_answers}
+    told["decided_ts"] = [cells.moment_text(at.as_of)] * len(pairs)
+    return contract.typed_rows(bronze.numbered(pa.table(told, schema=None)), STEWARD)
 
 
 # --- what mistakes cost -----------------------------------------------------------------------------------------------
@@ -346,7 +332,7 @@ def _costs(
     """Bad and missed merges of the published release, from its marts and those of the true clustering."""
     at = released.moment(workspace.manifest())
     [(_, frame)] = run_layers(engine, released.inputs(engine, workspace), at, ["accounts"])
-    accounts = engine.table(frame.select(*_ACCOUNT))
+    accounts = engine.table(frame.select("node", "record_id", "first_event_ts"))
     persons = costs.whole_truth(_profiles(identity), person_of)
     true, cents_of = true_marts(engine, released.inputs(engine, workspace), at, accounts, persons)
     return costs.costs(_published(workspace, identity), true, cents_of)

@@ -270,9 +270,7 @@ def scores(
     if not settings["comparisons"] or not settings["blocking_rules_to_generate_predictions"] or len(fields) < 2:
         return SCORES_SCHEMA.empty_table()
     connection = _connection(fields)
-    predicted = _linker(connection, "prepared", settings).inference.predict(
-        threshold_match_weight=review_from / 1000
-    )
+    predicted = _linker(connection, "prepared", settings).inference.predict(threshold_match_weight=review_from / 1000)
     connection.register("holders", holders.select(["rule", "root", "node"]))
     connection.sql(f"from {predicted.physical_name}").create_view("predicted")
     found = connection.sql(_scored(settings, link_from)).to_arrow_table().cast(SCORES_SCHEMA)
