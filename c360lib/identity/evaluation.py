@@ -180,7 +180,8 @@ class Matching:
         self.scores = probabilistic.scores(
             tables["match_fields"], tables["identity_model"], self.holders, link_from=lowest, review_from=lowest
         )
-        self.nodes = dict(zip(self.accounts["record_id"].to_pylist(), self.accounts["node"].to_pylist(), strict=True))
+        ids = zip(self.accounts["record_id"].to_pylist(), self.accounts["node"].to_pylist(), strict=True)
+        self.nodes: dict[str, int] = dict(ids)
 
     def layers(
         self, targets: Sequence[str], link_from: int, more_decisions: Sequence[pa.RecordBatch] = ()
@@ -321,8 +322,8 @@ def _answers(pairs: Sequence[Pair], person_of: Mapping[str, str], at: Moment) ->
     left, right = ([pair[end] for pair in pairs] for end in (0, 1))
     right_answers = [MUST_LINK if person_of[a] == person_of[b] else CANNOT_LINK for a, b in pairs]
     told = {"left_record_id": left, "right_record_id": right, "decision": right_answers}
-    told["decided_ts"] = [cells.moment_text(at.as_of)] * len(pairs)
-    return contract.typed_rows(bronze.numbered(pa.table(told, schema=None)), STEWARD)
+    told |= {"decided_ts": [cells.moment_text(at.as_of)] * len(pairs), "_raw_base64": [""] * len(pairs)}
+    return contract.typed_rows(bronze.numbered(pa.table(told)), STEWARD)
 
 
 # --- what mistakes cost -----------------------------------------------------------------------------------------------
