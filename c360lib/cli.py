@@ -201,6 +201,39 @@ def explain(profile_id: str, root: Path) -> None:
 
 @main.command()
 @_root
+@click.option("--list", "is_list", is_flag=True, help="Only print what waits.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most so many pairs.")
+@click.option("--role", help="Who decides, such as data-steward; asked for if you leave it out.")
+@click.option("--pair", nargs=2, metavar="LEFT RIGHT", help="Decide on these two accounts, without being asked.")
+@click.option("--same", is_flag=True, help="With --pair: they are one person.")
+@click.option("--different", is_flag=True, help="With --pair: they are two, whatever the rules say.")
+@click.option("--reason", help="With --pair: why, for whoever reads it later.")
+@click.option("--at", metavar="TIME", help="When it was decided.  [default: within the day that was built for]")
+def review(
+    root: Path,
+    is_list: bool,
+    limit: int | None,
+    role: str | None,
+    pair: tuple[str, str] | None,
+    same: bool,
+    different: bool,
+    reason: str | None,
+    at: str | None,
+) -> None:
+    """Decide about pairs of accounts that the rules or the model leave open.
+
+    Shows pair by pair what speaks for and against one person and what a merge would do, and keeps your answer in
+    ROOT/data/steward/decisions.csv; it counts from the next build on. A later answer on a pair replaces an earlier.
+    """
+    if (same == different) if pair else (same or different or reason is not None):
+        raise _Told("review: --pair LEFT RIGHT goes with --reason and one of --same and --different, and they with it")
+    if is_list and pair:
+        raise _Told("review: --list prints what waits and --pair decides; choose one")
+    _review(root, is_list, limit, role, pair, "same" if same else "different", reason or "", at)
+
+
+@main.command()
+@_root
 @click.option("--engine", type=click.Choice(ENGINES), default="pandas", show_default=True, help="What runs the layers.")
 @click.option(
     "--identity",
@@ -361,3 +394,38 @@ def _validate(root: Path) -> int:
     report = workspace.opened_folder("reports") / f"{reports.NAME}.md"
     click.echo(f"quality: {quality.status(measures)}; the report is {report}")
     return 1 if quality.status(measures) == quality.FAIL else 0
+
+
+def _review(
+    root: Path,
+    is_list: bool,
+    limit: int | None,
+    role: str | None,
+    pair: tuple[str, str] | None,
+    answer: str,
+    reason: str,
+    at: str | None,
+) -> None:
+    from c360lib import reviewing
+    from c360lib.workspace import Workspace
+
+    workspace = Workspace(root)
+    workspace.repair()
+    moment = reviewing.moment(workspace, at, int(time.time()))
+    if is_list:
+        for line in reviewing.listed(workspace, limit):
+            click.echo(line)
+    elif pair:
+        click.echo(reviewing.record(workspace, pair, reviewing.ANSWERS[answer], role or "", reason, moment))
+        click.echo(reviewing.next_step(workspace))
+    elif not _has_terminal():
+        raise _Told(
+            "review: this asks a person, and no terminal is there to answer; use --list, or --pair LEFT RIGHT with "
+            "--same or --different"
+        )
+    else:
+        reviewing.walk(workspace, role, limit, moment)
+
+
+def _has_terminal() -> bool:
+    return sys.stdin.isatty()

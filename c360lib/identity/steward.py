@@ -8,9 +8,10 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
-from c360lib import bronze, cells, load
+from c360lib import bronze, cells, contract, load
 from c360lib.errors import ContractError, UsageError
 from c360lib.files import csv_line, read_table, replace_bytes
 from c360lib.rules import SECONDS_PER_DAY
@@ -76,6 +77,15 @@ def decide(
         file = workspace.steward_file
         replace_bytes(file, _with_row(file.read_bytes() if file.exists() else b"", row, str(file)))
     return stamp
+
+
+def typed_decision(workspace: Workspace, left_record_id: str, right_record_id: str, decision: str) -> pa.RecordBatch:
+    """The row that `decide` would add, as the layers read it, without writing anything."""
+    as_of = cells.moment(workspace.manifest()["as_of"]) or 0
+    stamp = cells.moment_text(_stamp(workspace, _pair(left_record_id, right_record_id), as_of, None))
+    row = {"left_record_id": left_record_id, "right_record_id": right_record_id, "decision": decision}
+    rows = pa.Table.from_pylist([{**row, "decided_ts": stamp, "_raw_base64": ""}])
+    return contract.typed_rows(bronze.numbered(rows), STEWARD)
 
 
 def moment_of(now: int, as_of: int) -> int:
