@@ -271,16 +271,18 @@ def _accuracy(persons: Mapping[str, int], person_of: Mapping[str, str]) -> Accur
 
 
 def curve(evidence: Matching, person_of: Mapping[str, str]) -> Iterator[dict[str, float]]:
-    """For each whole bit of link threshold that changes something: what the clusters would be worth.
+    """For each whole bit of link threshold: how well accounts would be put together.
 
-    The rows go from CURVE_FROM_BITS up to the first whole bit above every weight, where declared rules stand alone.
+    The rows go from CURVE_FROM_BITS up to the first whole bit above every link, where declared rules stand alone.
     """
-    most = pc.max(evidence.scores["millibits"]).as_py() or 0
-    for bits in range(CURVE_FROM_BITS, most // 1000 + 2):
-        [clusters] = evidence.layers(["clusters"], bits * 1000).values()
-        persons = evidence.persons(clusters)
-        accuracy = _accuracy(persons, person_of)
-        yield {"weight_bits": bits, "profiles": len(set(persons.values())), **accuracy.shares}
+    links = evidence.scores.filter(evidence.scores["is_link"])["millibits"].to_pylist()
+    shares: dict[str, float] = {}
+    for bits in range(CURVE_FROM_BITS, max(links, default=0) // 1000 + 2):
+        if not shares or any((bits - 1) * 1000 <= weight < bits * 1000 for weight in links):
+            [clusters] = evidence.layers(["clusters"], bits * 1000).values()
+            persons = evidence.persons(clusters)
+            shares = {"profiles": len(set(persons.values())), **_accuracy(persons, person_of).shares}
+        yield {"weight_bits": bits, **shares}
 
 
 # --- a steward who knows ----------------------------------------------------------------------------------------------
