@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 pytest.importorskip("matplotlib", reason="needs the extra `course`")
-pd = pytest.importorskip("pandas")
+
+import pandas as pd
 
 from c360lib.course.charts import digest
 from c360lib.plots import matching

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from c360lib.plots.style import BLACK, BLUE, GREEN, GREY, SKY, VERMILION, new_axes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
     from matplotlib.axes import Axes
 
@@ -22,7 +24,7 @@ def threshold_curve(points: pd.DataFrame, chosen: float | None = None, review: f
     in use and `review` the weight from which a pair is shown to a steward, both in bits.
     """
     axes = new_axes(
-        "A lower threshold finds more pairs and gets more of them wrong",
+        "What each link threshold would find, and how much of it is right",
         "link threshold (match weight, bits)",
         "share of pairs of accounts (0 to 1)",
         9.0,
@@ -78,6 +80,12 @@ def f1_by_reviews(points: pd.DataFrame) -> Axes:
     )
     _add_legend(axes)
     return axes
+
+
+def save(axes: Axes, path: Path) -> None:
+    """Write the figure of some axes as a PNG that depends on nothing but what is drawn."""
+    figure: Any = axes.figure
+    figure.savefig(path, format="png", dpi=110, metadata={"Software": None})
 
 
 def _draw(axes: Axes, rows: pd.DataFrame, x: str) -> None:
