@@ -1855,7 +1855,8 @@ show(
 # %% [markdown]
 # Half of the matches are linked, and the steward gets 134 pairs to look at, of which 35 are matches. At three minutes a
 # pair that is a working day, for a thousand customers. For a million it is four years. A threshold is never only about
-# quality; it hires people.
+# quality; it hires people. (`c360 evaluate` draws the same curve for whole profiles, rules and all; there it looks far
+# better, because most pairs were easy and are decided already.)
 #
 # Two cautions about the number itself. *39 right of 39 is not 999 of 1,000.* If one in 13 were wrong, you would still
 # see 39 right ones in a row once in 20 times. As a rule of thumb, n right ones without an error promise no more than 1
@@ -1902,8 +1903,8 @@ asked.groupby(asked["match_probability"] >= 0.99)["is_match"].agg(pairs="size", 
 # 87 pairs claim 99 in 100 and more, and 6 of them are one person. The model is not lying about its sum; but what it is
 # blind for collects in the queue. A steward who trusts the number would join families all day. So look at the accounts.
 #
-# Not at all of them: between the accounts of two sisters, one answer is enough. `steward.queue` asks once for each two
-# persons, the strongest pair first.
+# Not at all of them: between the accounts of two sisters, one answer is enough. `steward.queue`, and `c360 review`,
+# which asks at the command line, ask once for each two persons, the strongest pair first.
 
 # %%
 len(queue), len(steward.queue(Workspace(weighed.root)))
@@ -2203,8 +2204,7 @@ def undo(decisions, left, right, role, reason, at):
 
 # %% [markdown]
 # Now let the product build with your log. (As long as the exercise is open, the cell builds with the mistake alone.) In
-# real life `c360lib.identity.steward.decide` writes such a row into `data/steward/decisions.csv`, one at a time, and
-# never over another.
+# real life `c360 review` writes such a row into `data/steward/decisions.csv`, one at a time, and never over another.
 
 # %%
 evening = ("team lead", "father and son; asked them", "2026-06-30T21:15:00Z")
