@@ -1548,7 +1548,7 @@ show(
 )
 
 # %% [markdown]
-# 24 bits: sixteen million to one that the twins are one woman. The sum is right and the answer is wrong. Why?
+# 24 bits: some twenty million to one that the twins are one woman. The sum is right and the answer is wrong. Why?
 #
 # Adding is only allowed if the findings are *independent* given the answer: if, among pairs of two people, agreement in
 # one column says nothing about agreement in another. Street, city and postcode are not: who lives in the same street
@@ -1764,9 +1764,10 @@ show(
 )
 
 # %% [markdown]
-# Textbooks draw this curve with a comfortable flat part, where precision is high and recall still is. Among people
-# without families you get one. Here are twins, couples and fathers with their sons, and the line between one person and
-# two runs through the middle of the weights.
+# Textbooks draw this curve with a comfortable flat part, where precision is high and recall still is. On the 5,000 public
+# records of `data/febrl3`, where nobody has a twin or a son of his own name, it is so: at 2 bits precision is 0.9998 and
+# recall 0.999. Here are twins, couples and fathers with their sons, and the line between one person and two runs through
+# the middle of the weights.
 #
 # ### Exercise 8: two thresholds (8 minutes)
 #
@@ -1855,13 +1856,14 @@ show(
 # %% [markdown]
 # Half of the matches are linked, and the steward gets 134 pairs to look at, of which 35 are matches. At three minutes a
 # pair that is a working day, for a thousand customers. For a million it is four years. A threshold is never only about
-# quality; it hires people. (`c360 evaluate` draws the same curve for whole profiles, rules and all; there it looks far
-# better, because most pairs were easy and are decided already.)
+# quality; it hires people. (`c360 evaluate` draws such a curve for whole profiles. It looks far better there: most pairs
+# are decided by rules, and the product makes use of what comes next.)
 #
 # Two cautions about the number itself. *39 right of 39 is not 999 of 1,000.* If one in 13 were wrong, you would still
-# see 39 right ones in a row once in 20 times. As a rule of thumb, n right ones without an error promise no more than 1
-# - 3/n, here 0.92. To promise 0.999 you need 3,000 labelled pairs. And *recall is of the scored pairs*: a pair that was
-# never compared, because it shares not even a postcode and a first letter, is missing from the curve altogether.
+# see 39 right ones in a row once in 20 times. As a rule of thumb, n right ones without an error promise no more than
+# (n - 3) / n, here 0.92. To promise 0.999 you need 3,000 labelled pairs. And *recall is of the scored pairs*: a pair
+# that was never compared, because it shares not even a postcode and a first letter, is missing from the curve
+# altogether.
 #
 # ### What weights cannot see
 #
@@ -2055,6 +2057,10 @@ decisions = dict.fromkeys([1, 6, 8, 9], "must_link") | dict.fromkeys([2, 3, 4, 7
 # the other one man. No model and no steward can tell them apart from these cells, because the cells do not hold the
 # answer. What helps is another source: a phone call, a date of birth at the next order. (`cannot_link` for pair 4
 # passes too. You have met the two men in part one, which is evidence from elsewhere.)
+#
+# It is worth the trouble. `c360 evaluate` lets a simulated steward answer from the truth: with all 67 questions
+# answered rightly, precision and recall are both 1 on this sample. The first 25, strongest first, bring recall to
+# 0.997.
 #
 # ## A wrong merge, and the way back
 #
