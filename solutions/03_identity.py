@@ -1764,10 +1764,10 @@ show(
 )
 
 # %% [markdown]
-# Textbooks draw this curve with a comfortable flat part, where precision is high and recall still is. On the 5,000 public
-# records of `data/febrl3`, where nobody has a twin or a son of his own name, it is so: at 2 bits precision is 0.9998 and
-# recall 0.999. Here are twins, couples and fathers with their sons, and the line between one person and two runs through
-# the middle of the weights.
+# Textbooks draw this curve with a comfortable flat part, where precision is high and recall still is. On the 5,000
+# public records of `data/febrl3`, which were made up without families, it is so: at 2 bits precision is 0.9998 and
+# recall 0.999. Here are twins, couples and fathers with their sons, and the line between one person and two runs
+# through the middle of the weights.
 #
 # ### Exercise 8: two thresholds (8 minutes)
 #
