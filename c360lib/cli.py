@@ -193,7 +193,7 @@ def sql(query: str, root: Path) -> None:
 @click.argument("profile_id")
 @_root
 def explain(profile_id: str, root: Path) -> None:
-    """Show which source rows and rules made each cell of one profile."""
+    """Show which source rows and rules made each cell of one profile, or where an id that is no more went."""
     from c360lib import explaining
 
     click.echo(explaining.explain(root, profile_id))

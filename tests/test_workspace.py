@@ -102,6 +102,19 @@ def test_slices_of_a_table_are_written_as_they_stand(tmp_path: Path) -> None:
     assert b'a,b\n"y""",2\nz,3\n,4\n' == (tmp_path / "t.csv").read_bytes()
 
 
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_how_rows_come_in_batches_shows_in_no_file(suffix: str, tmp_path: Path) -> None:
+    """Engines cut the same rows into other batches from run to run; the bytes are the same."""
+    table = table_of([(str(n), "") for n in range(7)])
+    cuts = ([table], [table.slice(0, 3), table.slice(3)], [table.slice(0, 0), *(table.slice(n, 1) for n in range(7))])
+    found = set()
+    for number, cut in enumerate(cuts):
+        path = tmp_path / f"{number}.{suffix}"
+        assert 7 == write_table(path, TEXTS, (batch for part in cut for batch in part.to_batches()))
+        found.add(path.read_bytes())
+    assert 1 == len(found)
+
+
 def test_values_that_are_not_text(tmp_path: Path) -> None:
     """Numbers, truth values and absent cells have one way to be written."""
     schema = pa.schema([("n", pa.int64()), ("b", pa.bool_()), ("r", pa.float64()), ("t", pa.string())])

@@ -45,16 +45,19 @@ def _dangling(count: int, one: Ints, other: Ints, open_edges: Flags) -> Flags:
 def _unlooped(one: Ints, other: Ints) -> list[int]:
     """Places of the bridges among distinct edges: a walk in depth, on a stack of its own.
 
+    A component whose nodes all have two edges is a ring, without bridges; most are, and no walk starts there.
     `low` is the earliest visited node that the nodes below can reach without the edge they were entered by (Tarjan).
     """
     nodes, ends = np.unique(np.concatenate([one, other]), return_inverse=True)
     edge = np.tile(np.arange(len(one)), 2)
     order = np.argsort(ends, kind="stable")
-    begin = np.searchsorted(ends[order], np.arange(len(nodes) + 1)).tolist()
+    begin = np.searchsorted(ends[order], np.arange(len(nodes) + 1))
+    starts = np.flatnonzero(np.diff(begin) != 2).tolist()
+    begin = begin.tolist()
     far, by = np.roll(ends, len(one))[order].tolist(), edge[order].tolist()
     visited, low = [-1] * len(nodes), [0] * len(nodes)
     at, clock, found = begin[:-1], 0, []
-    for start in range(len(nodes)):
+    for start in starts:
         if visited[start] >= 0:
             continue
         visited[start] = low[start] = clock

@@ -290,9 +290,10 @@ def bridge_pairs(holders: pa.Table, linked: pa.Table, pairs: pa.Table, scores: p
     from_, to = _rings(*held.keys)
     left, right = np.concatenate([held.pairs[1], from_]), np.concatenate([held.pairs[2], to])
     alone = bridges(index.count, left, right)
-    ends = np.unique(np.sort(np.column_stack([left, right])[alone], axis=1), axis=0)
-    both = index.nodes[np.concatenate([ends, ends[:, ::-1]])]
-    return pa.table({"node": both[:, 0], "other": both[:, 1]})
+    left, right = left[alone], right[alone]
+    places = np.unique(np.minimum(left, right) * max(index.count, 1) + np.maximum(left, right))
+    low, high = (index.nodes[part] for part in np.divmod(places, max(index.count, 1)))
+    return pa.table({"node": np.concatenate([low, high]), "other": np.concatenate([high, low])})
 
 
 def _rings(rule: Ints, root: Ints, node: Ints) -> tuple[Ints, Ints]:
