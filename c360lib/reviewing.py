@@ -26,6 +26,7 @@ from c360lib.workspace import Workspace
 
 ANSWERS = {"same": steward.MUST_LINK, "different": steward.CANNOT_LINK, "skip": "", "quit": ""}
 NOBODY = ("closed", "(no live account)")
+SHOWN = ("record_id", "profile_id", *(column.name for column in REVIEWED), "is_deleted")
 Row = dict[str, Any]
 
 
@@ -132,7 +133,7 @@ def contradictions(workspace: Workspace) -> Iterator[str]:
 def side_by_side(row: Row) -> Iterator[str]:
     """The two accounts of a row of the queue, with a word wherever they differ, and why they are asked about."""
     lines = [("", "left", "right", "")]
-    for column in ("record_id", "profile_id", *(c.name for c in REVIEWED), "is_deleted"):
+    for column in SHOWN:
         left, right = _plain(row[f"left_{column}"]), _plain(row[f"right_{column}"])
         word = "" if left == right else "DIFFERENT" if left and right else "ONE SIDE ONLY"
         lines.append((column.replace("_", " "), left or "-", right or "-", "" if column.endswith("_id") else word))
@@ -171,13 +172,18 @@ def effect(workspace: Workspace, row: Row) -> Iterator[str]:
     targets = ("customer_identity", "people", "value", "activation_candidates")
     decided = [steward.typed_decision(workspace, left, right, steward.MUST_LINK)]
     around = _around(workspace, before)
-    made = {name: t.to_pylist() for name, t in explaining.slice_tables(workspace, around, targets, decided).items()}
+    slices = explaining.slice_tables(workspace, set(around), targets, decided)
+    made = {name: table.to_pylist() for name, table in slices.items()}
     after = {account["record_id"]: account["profile_id"] for account in made["customer_identity"]}
     if after[left] != after[right]:
         yield "If you say same: they stay two, because another decision keeps two of their accounts apart"
         return
     yield "If you say same:"
     yield f"  person: {before[0]} and {before[1]} become {after[left]}"
+    for account in made["customer_identity"]:
+        record_id, profile_id = account["record_id"], account["profile_id"]
+        if around.get(record_id) in before and profile_id != after[left]:
+            yield f"  account: {record_id} leaves them and is {profile_id}, because another decision keeps it apart"
     person = next(person["person"] for person in made["people"] if person["profile_id"] == after[left])
     cents = sum(worth["lifetime_value_cents"] for worth in made["value"] if worth["person"] == person)
     one, other = (_money(int(row[f"{side}_value_cents"])) for side in ("left", "right"))
@@ -187,8 +193,8 @@ def effect(workspace: Workspace, row: Row) -> Iterator[str]:
     )
 
 
-def _around(workspace: Workspace, profiles: tuple[str, str]) -> set[str]:
-    """The accounts of the persons and of all whom evidence or decisions, heeded or not, tie to them."""
+def _around(workspace: Workspace, profiles: tuple[str, str]) -> dict[str, str]:
+    """The accounts of the persons and of all whom evidence or decisions, heeded or not, tie to them: their profiles."""
     accounts = read_table(workspace.table_file("silver", "customer_identity"), ["record_id", "profile_id"]).to_pylist()
     home = {row["record_id"]: row["profile_id"] for row in accounts}
     ties: dict[str, set[str]] = defaultdict(set)
@@ -202,7 +208,7 @@ def _around(workspace: Workspace, profiles: tuple[str, str]) -> set[str]:
     while new:
         new = {other for profile in new for other in ties[profile]} - found
         found |= new
-    return {record_id for record_id, profile_id in home.items() if profile_id in found}
+    return {record_id: profile_id for record_id, profile_id in home.items() if profile_id in found}
 
 
 def _money(cents: int) -> str:
