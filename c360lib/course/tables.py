@@ -164,7 +164,7 @@ def _built(customers: int, seed: int, names: str, identity: str, steward: str) -
     """The folder of a built workspace, made unless it is there; each version of the code has folders of its own."""
     told = "\n".join([names, "" if identity == "deterministic" else identity, steward]).strip("\n")
     model = _lesson_model() if identity == "probabilistic" and _is_other(customers, seed, names, steward) else None
-    home, version = _home(), code_fingerprint()[:12]
+    home, version = _home(), _version()
     label = f"-{hashlib.sha256(told.encode()).hexdigest()[:8]}" if told else ""
     root = home / version / f"{customers}-{seed}{label}"
     done = root / "done"
@@ -208,6 +208,12 @@ def _is_other(customers: int, seed: int, names: str, steward: str) -> bool:
 def _lesson_model() -> Path:
     """The one model of the lessons: trained once, used again on other data, as a kept model is."""
     return lesson_workspace(identity="probabilistic").release / MODEL_FILE
+
+
+def _version() -> str:
+    """Changes with the code of the data product, and with this module, which says how a workspace is made."""
+    made_by = Path(__file__).read_bytes().replace(b"\r\n", b"\n")
+    return hashlib.sha256(code_fingerprint().encode() + made_by).hexdigest()[:12]
 
 
 def _home() -> Path:
