@@ -65,7 +65,7 @@ def build(
         if asked is None:
             _refuse_future(workspace, loaded, now)
         at = Moment(asked if asked is not None else end_of_day(cells.moment_text(loaded.reach)), loaded.reach)
-        wanted = _model_asked(workspace, identity)
+        wanted = model_asked(workspace, identity)
         loaded.frames["model_asked"] = runner.load(probabilistic.ASKED_SCHEMA, probabilistic.asked(wanted).to_batches())
         inputs = _inputs_sha256(loaded, workspace, at, suffix, probabilistic.fingerprint(wanted))
         before = predecessor.find(workspace, inputs)
@@ -87,7 +87,7 @@ def build(
         return Result(release, record["as_of"], rows, measures, status, kept)
 
 
-def _model_asked(workspace: Workspace, identity: str) -> str:
+def model_asked(workspace: Workspace, identity: str) -> str:
     """What the layers are asked: nothing, "train", or the text of the saved model."""
     if identity not in probabilistic.MODES:
         raise UsageError(f"--identity: expected one of {', '.join(probabilistic.MODES)}, got {identity!r}")

@@ -233,6 +233,36 @@ def review(
 
 
 @main.command()
+@_root
+@click.option("--engine", type=click.Choice(ENGINES), default="pandas", show_default=True, help="What runs the layers.")
+@click.option(
+    "--identity",
+    type=click.Choice(("deterministic", "probabilistic")),
+    help="Try thresholds and reviews as if built so.  [default: as it was built]",
+)
+@click.option(
+    "--reviews",
+    type=click.IntRange(min=0),
+    default=200,
+    show_default=True,
+    help="How many pairs a simulated steward answers.",
+)
+@click.option("--no-curve", is_flag=True, help="Leave out what each link threshold would give.")
+@click.option("--no-costs", is_flag=True, help="Leave out what wrong merges cost.")
+def evaluate(root: Path, engine: str, identity: str | None, reviews: int, no_curve: bool, no_costs: bool) -> None:
+    """Measure who is who against ROOT/data/truth: accuracy, thresholds, reviews, costs."""
+    from c360lib.identity import evaluation, scorecard
+    from c360lib.workspace import Workspace
+
+    found = evaluation.evaluate(root, engine, identity, reviews, not no_curve, not no_costs)
+    click.echo(scorecard.text(found))
+    files, lacking = scorecard.write(found, Workspace(root))
+    click.echo(f"\nthe report is {files[0]}, beside it {', '.join(file.name for file in files[1:])}")
+    if lacking:
+        click.echo(lacking)
+
+
+@main.command()
 @click.argument("number")
 @click.option(
     "--into",

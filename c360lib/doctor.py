@@ -77,12 +77,17 @@ def _packages(extra: str, installed: Callable[[str], str | None], is_needed: boo
 
 
 def _declared(extra: str) -> Iterator[str]:
-    """Names of the packages that c360 declares for the core ('') or for an extra."""
+    """Names of the packages that c360 declares for the core ('') or for an extra, with those of extras in it."""
     for line in requires("c360") or ():
         marked = re.search(r"extra == ['\"]([\w-]+)['\"]", line)
         name = _NAME.match(line)
-        if name and (marked[1] if marked else "") == extra and name[0] != "c360":
+        if name is None or (marked[1] if marked else "") != extra:
+            continue
+        if name[0] != "c360":
             yield name[0]
+        else:
+            for other in re.findall(r"[\w-]+", line[line.index("[") : line.index("]")]):
+                yield from _declared(other)
 
 
 def _folder(root: Path) -> Finding:

@@ -1,12 +1,16 @@
 """What can go wrong, in words a user can act on.
 
 A bad *row* is never an exception: it is kept, counted as a duplicate or quarantined with its reason. These errors are
-for a wrong shape or a misuse. The command line prints the message alone, without a traceback.
+for a wrong shape or a misuse. The command line and notebooks show the message alone, without a traceback.
 """
 
 
 class C360Error(Exception):
     """Base of every error that c360lib raises on purpose; catch this to catch them all."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in place of a traceback."""
+        return [f"{type(self).__name__}: {self}"]
 
 
 class ContractError(C360Error):

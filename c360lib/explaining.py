@@ -13,15 +13,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from c360lib import cells, contract, gold
-from c360lib.build import MODEL_FILE
+from c360lib import cells, contract, gold, released
 from c360lib.engine import Pandas
 from c360lib.errors import UsageError
 from c360lib.files import read_table
 from c360lib.identity import history, probabilistic
 from c360lib.load import decisions
 from c360lib.numbering import Numbers
-from c360lib.pipeline import Moment, run_layers
+from c360lib.pipeline import run_layers
 from c360lib.rules import MODEL_RULE
 from c360lib.schemas import GOLD, RAW, SILVER, STEWARD
 from c360lib.workspace import Workspace
@@ -79,43 +78,29 @@ def slice_tables(
 
     `more_decisions`, typed rows of decisions.csv, count as if they stood in that file.
     """
-    manifest = workspace.manifest()
-    latest = [cells.moment(s["latest_ingest_ts"]) for s in manifest["sources"].values() if s["latest_ingest_ts"]]
-    at = Moment(cells.moment(manifest["as_of"]) or 0, max(value for value in latest if value is not None))
+    at = released.moment(workspace.manifest())
     with Pandas() as engine:
         numbers, frames = Numbers(), {}
-        for name, batch in _slice_rows(workspace, ours).items():
-            rows = numbers.numbered(pa.Table.from_batches([batch]), RAW[name])
-            frames[f"{name}_rows"] = engine.load(rows.schema, rows.to_batches())
+        for name, rows in _slice_rows(workspace, ours).items():
+            frames[f"{name}_rows"] = released.loaded(engine, numbers.numbered(rows, RAW[name]))
         decided = [*decisions(workspace), *more_decisions]
         frames |= {f"{STEWARD.name}_rows": engine.load(contract.typed_schema(STEWARD), decided)}
-        asked = probabilistic.asked(_model(workspace))
-        frames["model_asked"] = engine.load(asked.schema, asked.to_batches())
+        frames["model_asked"] = released.loaded(engine, probabilistic.asked(released.model(workspace)))
         blocked = read_table(workspace.table_file("silver", "blocked_keys"))
         for name, is_device in (("blocked_devices", True), ("blocked_identity_keys", False)):
             chosen = blocked.filter(pc.equal(pc.equal(blocked["kind"], "device"), is_device))
             typed = pa.table({c.name: cells.typed(_one(chosen[c.name]), c) for c in SILVER["blocked_keys"].columns})
-            frames[name] = engine.load(typed.schema, typed.to_batches())
+            frames[name] = released.loaded(engine, typed)
         return {name: engine.table(frame) for name, frame in run_layers(engine, frames, at, targets)}
-
-
-def _model(workspace: Workspace) -> str:
-    """The text of the model that the release was scored with; "" where declared rules stood alone."""
-    file = workspace.current_release() / MODEL_FILE
-    if not file.exists():
-        return ""
-    if not probabilistic.is_installed():
-        raise UsageError("this release was matched by a model; to explain it, install c360[identity]")
-    return file.read_text(encoding="utf-8")
 
 
 def _one(column: pa.ChunkedArray) -> pa.Array:
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
 
-def _slice_rows(workspace: Workspace, ours: set[str]) -> dict[str, pa.RecordBatch]:
+def _slice_rows(workspace: Workspace, ours: set[str]) -> dict[str, pa.Table]:
     """Typed rows of each source that name one of the accounts, or can change what becomes of them."""
-    rows = {name: _typed_bronze(workspace, name) for name in RAW}
+    rows = {name: released.source_rows(workspace, name) for name in RAW}
     customers, clicks, tickets = rows["customers"], rows["clickstream"], rows["support_tickets"]
     emails = _values(customers, "email_key", _is_in(customers, "record_id", ours))
     devices = _values(clicks, "anonymous_id", _is_in(clicks, "record_id", ours))
@@ -130,24 +115,18 @@ def _slice_rows(workspace: Workspace, ours: set[str]) -> dict[str, pa.RecordBatc
     return {name: _with_whole_entities(batch, RAW[name].entity, chosen[name]) for name, batch in rows.items()}
 
 
-def _typed_bronze(workspace: Workspace, name: str) -> pa.RecordBatch:
-    bronze = read_table(workspace.table_file("bronze", f"{name}_bronze"))
-    at = bronze.column_names.index("_row_number")
-    return contract.typed_rows(bronze.set_column(at, "_row_number", bronze["_row_number"].cast(pa.int64())), RAW[name])
-
-
-def _is_in(rows: pa.RecordBatch, column: str, values: set[str]) -> pa.Array:
+def _is_in(rows: pa.Table, column: str, values: set[str]) -> pa.ChunkedArray:
     return pc.is_in(rows[column], pa.array(sorted(values), pa.string()))
 
 
-def _values(rows: pa.RecordBatch, column: str, chosen: pa.Array) -> set[str]:
+def _values(rows: pa.Table, column: str, chosen: pa.ChunkedArray) -> set[str]:
     return {value for value in rows.filter(chosen)[column].to_pylist() if value is not None}
 
 
-def _with_whole_entities(rows: pa.RecordBatch, entity: Sequence[str], chosen: pa.Array) -> pa.RecordBatch:
+def _with_whole_entities(rows: pa.Table, entity: Sequence[str], chosen: pa.ChunkedArray) -> pa.Table:
     """The chosen rows and every other row of the same entities, such as deletes that name no account."""
     keys = pc.binary_join_element_wise(*(pc.fill_null(rows[name], "") for name in entity), "\x1f")
-    return rows.filter(pc.or_(chosen, pc.is_in(keys, keys.filter(chosen))))
+    return rows.filter(pc.or_(chosen, pc.is_in(keys, keys.filter(chosen).combine_chunks())))
 
 
 # --- the story --------------------------------------------------------------------------------------------------------

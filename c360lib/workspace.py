@@ -35,6 +35,8 @@ from c360lib.files import (
 from c360lib.schemas import RAW, STEWARD, TRUTH, Table
 
 LAYER_FOLDERS = ("bronze", "silver", "gold", "reports")
+EVALUATION = "identity_evaluation"
+EVALUATION_FILES = (".md", ".json", "_threshold_curve.png", "_f1_by_reviews.png")
 KEPT_RELEASES = 3
 _T = TypeVar("_T")
 
@@ -237,6 +239,10 @@ class Workspace:
         """The folder of a layer that people open."""
         return self.root / "reports" if folder == "reports" else self.data / folder
 
+    def evaluation_file(self, ending: str) -> Path:
+        """A file of `c360 evaluate`, by one of EVALUATION_FILES. It measures a release and is no part of one."""
+        return self.opened_folder("reports") / f"{EVALUATION}{ending}"
+
     def _link_folder(self, source: Path, target: Path) -> None:
         target.mkdir(parents=True, exist_ok=True)
         names = set()
@@ -274,7 +280,7 @@ class Workspace:
                 for name, digest in recorded.items()
                 if (self.root / name).exists() and file_sha256(self.root / name) == digest
             ]
-        removed += [self.generated_file, self.current_file]
+        removed += [self.generated_file, self.current_file, *map(self.evaluation_file, EVALUATION_FILES)]
         removed = [path for path in removed if path.exists()]
         for path in removed:
             unlink(path)

@@ -23,7 +23,7 @@ from c360lib.files import read_csv, read_json
 from c360lib.schemas import GOLD, RAW, SILVER
 from c360lib.workspace import Workspace
 
-VERBS = ("generate", "build", "validate", "run", "verify", "sql", "explain", "review", "reset")
+VERBS = ("generate", "build", "validate", "run", "verify", "sql", "explain", "review", "evaluate", "reset")
 FAST = ("--engine", "polars")
 
 
@@ -249,14 +249,14 @@ def test_verify_tells_which_file_is_damaged(root: Path) -> None:
     assert 0 == call("verify", str(root)).exit_code
 
 
-@pytest.mark.parametrize("verb", ["validate", "verify", "explain", "sql"])
+@pytest.mark.parametrize("verb", ["validate", "verify", "explain", "sql", "evaluate"])
 def test_nothing_published_is_told(verb: str, tmp_path: Path) -> None:
     """How to get a release."""
     words = {"explain": ["P-x"], "sql": ["select 1"]}.get(verb, [])
     refused(call(verb, *words, str(tmp_path)), "nothing is published here yet; run `c360 run` or `c360 build` first")
 
 
-@pytest.mark.parametrize("verb", ["validate", "verify", "explain", "sql", "build"])
+@pytest.mark.parametrize("verb", ["validate", "verify", "explain", "sql", "evaluate", "build"])
 def test_a_release_that_was_deleted_is_told_in_a_sentence(verb: str, root: Path) -> None:
     """Never a traceback; and a build may simply put it right."""
     shutil.rmtree(root / "data" / "releases")
@@ -359,6 +359,7 @@ def test_reset_removes_what_c360_made(root: Path) -> None:
         (["generate", "--as-of", "2026-06-31T23:59:59Z"], "as_of: expected the last second of a real day"),
         (["run", "--as-of", "soon"], "as_of: expected the last second of a real day"),
         (["generate", "--customers", "5", "--faults", "gremlins"], "unknown fault: gremlins; expected one of "),
+        (["evaluate", "--reviews", "-1"], "-1 is not in the range x>=0"),
         (["sql"], "Missing argument 'QUERY'"),
         (["explain"], "Missing argument 'PROFILE_ID'"),
     ],

@@ -82,6 +82,40 @@ def truth(workspace):
 
 # %% wrong="tried.count" misconception="off-by-one" says="The first row counts too."
 count = 3
+
+# %% exercise="tried.choices" objective="1" criterion="quality"
+choices = {1: "a", 2: "b", 3: 7}
+
+# %% stub="tried.choices"
+choices = {1: ..., 2: ..., 3: ...}
+
+# %% check="tried.choices"
+check("tried.choices", choices)
+
+# %% [markdown] hint="tried.choices"
+# Look.
+
+# %% [markdown] hint="tried.choices"
+# Look again.
+
+# %% truth="tried.choices"
+def truth(workspace):
+    return {1: {"a"}, 2: {"b", "c"}, 3: {7}}
+
+# %% wrong="tried.choices" misconception="b-first" says="One is not b."
+choices = {1: "b"}
+
+# %% wrong="tried.choices" misconception="all-a" says="Not everything is a."
+choices = {1: "b", 2: "a"}
+
+# %% wrong="tried.choices" misconception="too-many" says="Eight is one too many."
+choices = {3: 8}
+
+# %% right="tried.choices"
+choices = {1: "a", 2: "c", 3: 7.0}
+
+# %% right="tried.choices"
+choices = {3: 7, 2: "b", 1: "a"}
 '''
 
 
@@ -209,6 +243,30 @@ def test_hints_come_one_at_a_time(desk: Desk) -> None:
     assert 'Hint 1 of 2: Group the rows.\n(hint("tried.total") gives the next one)' == told[0]
     assert ["Hint 2 of 2: Then add up.\n(this was the last hint)"] * 2 == told[1:]
     assert "tried.count has no hints" == repr(desk.hint("tried.count"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ({1: ..., 2: ..., 3: ...}, "tried.choices: not attempted"),
+        ({1: "a", 2: "c", 3: 7}, "tried.choices: passed\n  all 3 entries are right"),
+        ({1: "b", 2: "b", 3: 7}, "tried.choices: not yet\n  2 of 3 entries are right\n  One is not b."),
+        ({1: "b", 2: "a", 3: 8}, "0 of 3 entries are right\n  One is not b.\n  Not everything is a.\n  Eight is one"),
+        ({1: "a", 2: "a", 3: 7}, "2 of 3 entries are right\n  2: 'a' is not what the data give"),
+        ({1: "a", 2: ..., 4: "a"}, "1 of 3 entries are right\n  no answer for 2, 3\n  there is no 4"),
+        (["a", "b", 7], "expected a dict, got ['a', 'b', 7]"),
+    ],
+)
+def test_each_entry_of_a_dict_of_choices_is_judged_by_itself(desk: Desk, answer: Any, told: str) -> None:
+    """Several answers to one key may be right; each wrong one earns its own sentence."""
+    assert told in repr(desk.check("tried.choices", answer))
+
+
+def test_the_proof_puts_wrong_entries_among_right_ones() -> None:
+    """A wrong answer that names some entries of a dict is tried with the solution's beside them."""
+    score = proof.proven(source.find_exercise("tried.choices"))
+
+    assert (3, 3, 2, 2, ()) == (score.caught, score.wrong, score.accepted, score.right, score.faults)
 
 
 def test_the_solution_opens_after_an_attempt_only(desk: Desk) -> None:

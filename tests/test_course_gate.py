@@ -122,6 +122,18 @@ def test_each_fault_of_a_lesson_is_told(tmp_path: Path, old: str, new: str, told
     assert told in gate.structure(lesson(tmp_path, SOUND.replace(old, new)))
 
 
+def test_exercises_are_counted_by_part(tmp_path: Path) -> None:
+    """Six in one sitting are too many, three in each of two are not, and a second part with none is told."""
+    more = "".join(EXERCISE.format(name=name) for name in ("d", "e", "f"))
+    end = "\n# %% [markdown]\n# ## What you can now do"
+    part = "\n# %% [markdown]\n# ## Part two: more\n"
+    told = "expected 3 to 5 exercises in a part, got"
+
+    assert [f"{told} 6"] == gate.structure(lesson(tmp_path, SOUND.replace(end, more + end)))
+    assert [] == gate.structure(lesson(tmp_path, SOUND.replace(end, part + more + end)))
+    assert [f"{told} 0"] == gate.structure(lesson(tmp_path, SOUND.replace(end, part + end)))
+
+
 def notebook(**changes: Any) -> Any:
     """A notebook with one executed check cell, changed."""
     output = nbf.new_output("execute_result", {"text/plain": "sound.a: passed"}, execution_count=1)

@@ -67,3 +67,48 @@ def test_named_faults_stand_in_the_raw_rows() -> None:
 
     assert "account_exists" in set(ws.table("quarantine")["rule"])
     assert len(ws.raw("orders")) == len(ws.bronze("orders"))
+
+
+def test_a_message_of_the_library_stands_without_a_traceback() -> None:
+    """IPython shows what `_render_traceback_` gives."""
+    assert ["UsageError: what to do"] == UsageError("what to do")._render_traceback_()
+
+
+def test_weighing_without_splink_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sentence, before anything is built."""
+    monkeypatch.setattr("c360lib.identity.probabilistic.is_installed", lambda: False)
+    with pytest.raises(UsageError, match=r'needs Splink, .*pip install -e "\.\[identity\]"'):
+        lesson_workspace("silver", identity="probabilistic")
+
+
+def test_without_weighing_there_is_no_model() -> None:
+    """The message says how to get one; a wrong word for the mode is told too."""
+    with pytest.raises(UsageError, match='identity="probabilistic"'):
+        lesson_workspace("silver", customers=150, seed=361).model()
+    with pytest.raises(UsageError, match="expected one of deterministic, probabilistic, got 'both'"):
+        lesson_workspace("silver", identity="both")
+
+
+def test_other_data_are_weighed_by_the_model_of_the_lessons() -> None:
+    """One model, trained on the default data, and kept: a pair's weight can be compared across workspaces."""
+    pytest.importorskip("splink", reason="needs the extra `identity`")
+    other = lesson_workspace("silver", customers=150, seed=361, identity="probabilistic")
+
+    assert lesson_workspace("silver", identity="probabilistic").model() == other.model()
+    assert (150, 361) == (other.customers, other.seed)
+    assert (other.table("identity_review_queue")["match_rule"] == "probabilistic").any()
+
+
+def test_decisions_of_a_steward_are_built_in() -> None:
+    """A forbidden pair is two people; without a column of the contract nothing is built."""
+    plain = lesson_workspace("silver", customers=150, seed=361)
+    edge = plain.table("identity_edges").iloc[0]
+    row = {"left_record_id": edge["left_record_id"], "right_record_id": edge["right_record_id"]}
+    said = {"decision": "cannot_link", "reviewer_role": "steward", "reason": "no, not so"}
+    decisions = pd.DataFrame([{**row, **said, "decided_ts": "2026-06-30T10:00:00Z"}])
+    homes = lesson_workspace("silver", customers=150, seed=361, decisions=decisions).table("customer_identity")
+    home = homes.set_index("record_id")["profile_id"]
+
+    assert home[row["left_record_id"]] != home[row["right_record_id"]]
+    with pytest.raises(UsageError, match="decisions: missing column reason, decided_ts"):
+        lesson_workspace("silver", decisions=decisions.drop(columns=["reason", "decided_ts"]))

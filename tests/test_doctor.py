@@ -41,6 +41,15 @@ def test_missing_packages_are_named_with_the_command_that_brings_them(tmp_path: 
     assert engines.line.startswith("absent  packages of the extra engines: missing duckdb")
 
 
+def test_an_extra_that_takes_in_another_needs_its_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The course takes in identity, so Splink is looked for too."""
+    lines = ['jupyterlab>=4; extra == "course"', 'c360[identity]; extra == "course"', 'splink>=5; extra == "identity"']
+    monkeypatch.setattr(doctor, "requires", lambda name: lines)
+    findings = examine(tmp_path, installed=lambda name: None if name == "splink" else "1.0")
+
+    assert "missing splink" == found(findings, "packages of the extra course").found
+
+
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     """The learner must be able to work there."""
     assert found(examine(tmp_path), "folder").is_well

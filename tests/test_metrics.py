@@ -48,3 +48,18 @@ def test_over_and_under_merged_accounts_are_those_of_wrong_pairs(seed: int) -> N
 def test_f1_of_nothing_found_is_nothing() -> None:
     """No division by zero."""
     assert (0.0, 1.0) == (metrics.f1(0.0, 0.0), metrics.f1(1.0, 1.0))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_thresholds_link_what_weighs_as_much_or_more(seed: int) -> None:
+    """Each threshold beside sets of pairs: linked, matches, and both."""
+    draw = random.Random(seed)
+    weights = [draw.randrange(-5, 20) / 2 for _ in range(40)]
+    is_match = [draw.random() < 0.3 for _ in weights]
+    matches = {n for n, match in enumerate(is_match) if match}
+    for row in metrics.by_threshold(weights, is_match, [-10, 0, 4.5, 9.5, 100]):
+        linked = {n for n, weight in enumerate(weights) if not weight < row.weight_bits}
+        precision = len(linked & matches) / len(linked) if linked else 1.0
+        recall = len(linked & matches) / len(matches) if matches else 1.0
+        assert (len(linked), precision, recall) == (row.linked, row.precision, row.recall)
+        assert metrics.f1(precision, recall) == row.f1

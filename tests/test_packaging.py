@@ -74,6 +74,12 @@ def test_the_extras_agree_where_they_name_one_package() -> None:
     assert {name: both for name, both in ranges.items() if len(both) > 1} == {}
 
 
+def test_the_course_takes_in_what_weighs_pairs() -> None:
+    """Lesson 03 needs Splink, so who installs the course has it; the lock covers that extra already."""
+    assert "c360[identity]" in PYPROJECT["project"]["optional-dependencies"]["course"]
+    assert "identity" in LOCKED_EXTRAS
+
+
 def test_the_lock_names_no_place_to_fetch_from() -> None:
     """The lock says what to install, with hashes, and leaves to the reader where from."""
     assert re.findall(r"\S*://\S*|\S+\.(?:org|com|io|net|example)\b|--(?:extra-)?index-url|--find-links", LOCK) == []

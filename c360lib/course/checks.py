@@ -139,9 +139,11 @@ def judged(exercise: Exercise, answer: Any) -> Result:
 
 
 def _judged_value(exercise: Exercise, answer: Any) -> Result:
-    if answer is ... or answer is None:
+    if answer is ... or answer is None or (isinstance(answer, dict) and all(v is ... for v in answer.values())):
         return Result(exercise.id, NOT_ATTEMPTED)
     truth = exercise.function(exercise.truth, "truth")(lesson_workspace())
+    if isinstance(truth, dict) and all(isinstance(accepted, (set, frozenset)) for accepted in truth.values()):
+        return _judged_entries(exercise, truth, answer)
     if not differences(truth, answer):
         return Result(exercise.id, PASSED)
     for variant in exercise.wrong:
@@ -150,6 +152,33 @@ def _judged_value(exercise: Exercise, answer: Any) -> Result:
     wanted, got = (kind_of(plain(value)) for value in (truth, answer))
     told = f"{said(answer)} is not what the data give" if wanted == got else f"expected {wanted}, got {got}"
     return Result(exercise.id, NOT_YET, (told, *_help(exercise)))
+
+
+def _judged_entries(exercise: Exercise, truth: dict[Any, Any], answer: Any) -> Result:
+    """Each entry of a dict by itself: right is what stands in the set that `truth` has for its key.
+
+    A known wrong answer is a dict of the entries that it is about; who has all of them is told what it says.
+    """
+    if not isinstance(answer, dict):
+        return Result(exercise.id, NOT_YET, (f"expected a dict, got {said(answer)}", *_help(exercise)))
+    given = {key: value for key, value in answer.items() if value is not ...}
+    bad = [key for key in truth if key in given and all(differences(value, given[key]) for value in truth[key])]
+    missing, extra = ([str(k) for k in one if k not in other] for one, other in ((truth, given), (given, truth)))
+    if not (bad or missing or extra):
+        return Result(exercise.id, PASSED, (f"all {len(truth)} entries are right",))
+    reasons = [f"{len(truth) - len(bad) - len(missing)} of {len(truth)} entries are right"]
+    reasons += [f"no answer for {', '.join(missing)}"] if missing else []
+    reasons += [f"there is no {', '.join(extra)}"] if extra else []
+    known = [(v.says, exercise.answer(v.code, v.misconception)) for v in exercise.wrong]
+    for key in bad:
+        told = [says for says, part in known if key in part and _holds(given, part)]
+        reasons.append(told[0] if told else f"{key}: {said(given[key])} is not what the data give")
+    return Result(exercise.id, NOT_YET, (*dict.fromkeys(reasons), *_help(exercise)))
+
+
+def _holds(given: dict[Any, Any], part: dict[Any, Any]) -> bool:
+    """True where `given` has every entry of `part`."""
+    return all(key in given and not differences(value, given[key]) for key, value in part.items())
 
 
 class Ran(NamedTuple):

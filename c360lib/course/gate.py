@@ -29,6 +29,7 @@ _HEADING = re.compile(r"^(#{1,6}) (.+)$", re.MULTILINE)
 _LINE = re.compile(r"^\*\d+ minutes · .+ · you need: .+\*$", re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 _TERM = re.compile(r"^> \*\*(.+?)\*\*: (.+(?:\n> (?!\*\*).+)*)$", re.MULTILINE)
+_PART = re.compile(r"^## Part (?!one)\w+: .+$", re.MULTILINE)
 _HUSHED = {"nbval-skip", "nbval-ignore-output", "nbval-raises-exception", "raises-exception", "skip-execution"}
 
 
@@ -95,8 +96,9 @@ def _cells(cells: Iterable[Cell]) -> Iterator[str]:
 
 def _exercises(lesson: Lesson) -> Iterator[str]:
     found = lesson.exercises
-    if not LEAST_EXERCISES <= len(found) <= MOST_EXERCISES:
-        yield f"expected {LEAST_EXERCISES} to {MOST_EXERCISES} exercises, got {len(found)}"
+    for count in _exercises_by_part(lesson):
+        if not LEAST_EXERCISES <= count <= MOST_EXERCISES:
+            yield f"expected {LEAST_EXERCISES} to {MOST_EXERCISES} exercises in a part, got {count}"
     wanted = {str(number) for number, _ in enumerate(objectives(lesson), 1)}
     covered = {number for exercise in found.values() for number in re.findall(r"\d+", exercise.objective)}
     if not wanted:
@@ -110,6 +112,16 @@ def _exercises(lesson: Lesson) -> Iterator[str]:
             yield f'{name}: the check cell should be check("{name}", {exercise.name})'
         if not name.startswith(f"{lesson.topic}."):
             yield f"{name}: an exercise of this lesson is named {lesson.topic}.something"
+
+
+def _exercises_by_part(lesson: Lesson) -> list[int]:
+    """How many exercises each part has. A part is one sitting; a heading `## Part two: ...` begins another."""
+    counts = [0]
+    for cell in lesson.cells:
+        if not cell.is_code and not cell.role and _PART.search(cell.text):
+            counts.append(0)
+        counts[-1] += cell.role == "exercise"
+    return counts
 
 
 def _links(lesson: Lesson) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from c360lib.course.checks import NOT_ATTEMPTED, PASSED, judged
 from c360lib.course.source import Exercise, Lesson
@@ -27,7 +27,7 @@ def proven(exercise: Exercise) -> Score:
     faults = [*_own(exercise)]
     caught = accepted = 0
     for variant in exercise.wrong:
-        result = judged(exercise, exercise.answer(variant.code, variant.misconception))
+        result = judged(exercise, _whole(exercise, exercise.answer(variant.code, variant.misconception)))
         if result.is_passed:
             faults.append(f"the wrong answer {variant.misconception} passes")
         elif variant.says not in result.reasons:
@@ -40,6 +40,12 @@ def proven(exercise: Exercise) -> Score:
         if not result.is_passed:
             faults.append(f"right answer {number} is refused: {result!r}")
     return Score(exercise.id, caught, len(exercise.wrong), accepted, len(exercise.right), tuple(faults))
+
+
+def _whole(exercise: Exercise, answer: Any) -> Any:
+    """A wrong answer that gives some entries of a dict, with the solution's entries beside them."""
+    own = exercise.answer(exercise.solution, "solution") if exercise.truth else None
+    return {**own, **answer} if isinstance(own, dict) and isinstance(answer, dict) else answer
 
 
 def _own(exercise: Exercise) -> Iterator[str]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
+import shutil
 import tempfile
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,25 +17,34 @@ import pyarrow as pa
 from filelock import FileLock
 
 from c360lib import bronze, cells, faults, quality
-from c360lib.build import build, code_fingerprint
+from c360lib.build import MODEL_FILE, build, code_fingerprint
 from c360lib.course.source import FOLDER
 from c360lib.errors import UsageError
 from c360lib.files import read_json, read_table, remove_tree
 from c360lib.generate import DEFAULT_AS_OF, generate
+from c360lib.identity import probabilistic
 from c360lib.report import NAME
-from c360lib.schemas import GOLD, RAW, SILVER, Column
+from c360lib.schemas import GOLD, RAW, SILVER, STEWARD, Column
 from c360lib.workspace import Workspace, open_raw
 
 LAYERS = ("raw", "bronze", "silver", "gold")
 DEFAULT_CUSTOMERS, DEFAULT_SEED = 1000, 360
+WITHOUT_SPLINK = (
+    "weighing pairs needs Splink, which is not installed: in the folder of the course, "
+    '`python -m pip install -e ".[identity]"`, then restart the kernel'
+)
 
 
 class LessonWorkspace:
-    """Tables of one built workspace as pandas tables, up to the layer that the lesson starts from."""
+    """Tables of one built workspace as pandas tables, up to the layer that the lesson starts from.
 
-    def __init__(self, root: Path, layer: str) -> None:
+    `customers` and `seed` are those that its data were generated with.
+    """
+
+    def __init__(self, root: Path, layer: str, customers: int, seed: int) -> None:
         self.root = root
         self.layer = layer
+        self.customers, self.seed = customers, seed
         workspace = Workspace(root)
         self.release = (
             workspace.current_release() if workspace.current() else next(iter(sorted(workspace.failed.iterdir())))
@@ -91,6 +104,12 @@ class LessonWorkspace:
         """The manifest of the release."""
         return read_json(self.release / "manifest.json")
 
+    def model(self) -> dict[str, Any]:
+        """The model that pairs were weighed by, as it stands in the release; UsageError where there is none."""
+        if not (self.release / MODEL_FILE).exists():
+            raise UsageError('no pair was weighed here; lesson_workspace(..., identity="probabilistic") weighs them')
+        return read_json(self.release / MODEL_FILE)
+
     def _known(self, source: str) -> None:
         if source not in RAW:
             raise UsageError(f"there is no source {source!r}; there are {', '.join(RAW)}")
@@ -104,23 +123,49 @@ class LessonWorkspace:
 
 
 def lesson_workspace(
-    layer: str = "gold", customers: int = DEFAULT_CUSTOMERS, seed: int = DEFAULT_SEED, faults: str = ""
+    layer: str = "gold",
+    customers: int = DEFAULT_CUSTOMERS,
+    seed: int = DEFAULT_SEED,
+    faults: str = "",
+    identity: str = "deterministic",
+    decisions: pd.DataFrame | None = None,
 ) -> LessonWorkspace:
     """A built workspace for a lesson that starts from `layer` (raw, bronze, silver or gold).
 
     The first call builds it, which takes a few seconds; later calls, in any notebook, find it. `faults` injects named
-    defects (docs/faults.md), as `c360 generate --faults` does.
+    defects (docs/faults.md), as `c360 generate --faults` does. With `identity="probabilistic"` the model of the default
+    data weighs the pairs that no rule decides, whatever the data. `decisions` are a steward's, columns as in
+    data/steward/decisions.csv; there is a release before the first and one after each, the last of which is given.
     """
     if layer not in LAYERS:
         raise UsageError(f"lesson_workspace: expected one of {', '.join(LAYERS)}, got {layer!r}")
-    return LessonWorkspace(_built(customers, seed, faults), layer)
+    if identity not in probabilistic.MODES:
+        raise UsageError(f"lesson_workspace: expected one of {', '.join(probabilistic.MODES)}, got {identity!r}")
+    if identity == "probabilistic" and not probabilistic.is_installed():
+        raise UsageError(WITHOUT_SPLINK)
+    steward = "" if decisions is None else _steward_text(decisions)
+    return LessonWorkspace(_built(customers, seed, faults, identity, steward), layer, customers, seed)
+
+
+def _steward_text(decisions: pd.DataFrame) -> str:
+    """Decisions as the file that a steward's tool leaves; UsageError where a column is missing."""
+    missing = [name for name in STEWARD.column_names if name not in decisions]
+    if missing:
+        raise UsageError(f"decisions: missing column {', '.join(missing)}")
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(STEWARD.column_names)
+    writer.writerows(zip(*(decisions[name].tolist() for name in STEWARD.column_names), strict=True))
+    return text.getvalue()
 
 
 @cache
-def _built(customers: int, seed: int, names: str) -> Path:
+def _built(customers: int, seed: int, names: str, identity: str, steward: str) -> Path:
     """The folder of a built workspace, made unless it is there; each version of the code has folders of its own."""
-    home, version = _home(), code_fingerprint()[:12]
-    label = f"-{hashlib.sha256(names.encode()).hexdigest()[:8]}" if names else ""
+    told = "\n".join([names, "" if identity == "deterministic" else identity, steward]).strip("\n")
+    model = _lesson_model() if identity == "probabilistic" and _is_other(customers, seed, names, steward) else None
+    home, version = _home(), _version()
+    label = f"-{hashlib.sha256(told.encode()).hexdigest()[:8]}" if told else ""
     root = home / version / f"{customers}-{seed}{label}"
     done = root / "done"
     home.mkdir(parents=True, exist_ok=True)
@@ -128,9 +173,47 @@ def _built(customers: int, seed: int, names: str) -> Path:
         if not done.exists():
             remove_tree(root)
             root.mkdir(parents=True)
-            _make(Workspace(root), customers, seed, names)
+            workspace = Workspace(root)
+            if model is not None:
+                (workspace.data / "models").mkdir(parents=True)
+                shutil.copyfile(model, workspace.data / "models" / "identity.json")
+            _make(workspace, customers, seed, names, identity)
+            for log in _as_it_grew(steward):
+                workspace.steward_file.parent.mkdir(parents=True, exist_ok=True)
+                workspace.steward_file.write_text(log, encoding="utf-8", newline="\n")
+                build(workspace, as_of=DEFAULT_AS_OF, identity=identity)
             done.touch()
     return root
+
+
+def _as_it_grew(steward: str) -> Iterator[str]:
+    """The log after each of its decisions, in the order in which they were made; none for no log.
+
+    >>> [log.splitlines()[1:] for log in _as_it_grew("...,decided_ts\\nb,2026-02-01\\na,2026-01-01\\n")]
+    [['a,2026-01-01'], ['a,2026-01-01', 'b,2026-02-01']]
+    """
+    header, *rows = list(csv.reader(io.StringIO(steward))) or [[]]
+    rows.sort(key=lambda row: row[-1])
+    for count in range(1, len(rows) + 1):
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([header, *rows[:count]])
+        yield text.getvalue()
+
+
+def _is_other(customers: int, seed: int, names: str, steward: str) -> bool:
+    """Whether data are other than those that the model of the lessons is trained on."""
+    return (customers, seed, names, steward) != (DEFAULT_CUSTOMERS, DEFAULT_SEED, "", "")
+
+
+def _lesson_model() -> Path:
+    """The one model of the lessons: trained once, used again on other data, as a kept model is."""
+    return lesson_workspace(identity="probabilistic").release / MODEL_FILE
+
+
+def _version() -> str:
+    """Changes with the code of the data product, and with this module, which says how a workspace is made."""
+    made_by = Path(__file__).read_bytes().replace(b"\r\n", b"\n")
+    return hashlib.sha256(code_fingerprint().encode() + made_by).hexdigest()[:12]
 
 
 def _home() -> Path:
@@ -141,11 +224,11 @@ def _home() -> Path:
     return Path(tempfile.gettempdir()) / "c360-lessons"
 
 
-def _make(workspace: Workspace, customers: int, seed: int, names: str) -> None:
+def _make(workspace: Workspace, customers: int, seed: int, names: str, identity: str) -> None:
     chosen = faults.chosen(names)
     recipe = {"customers": customers, "seed": seed, "as_of": DEFAULT_AS_OF, "faults": list(chosen)}
     workspace.write_generated(generate(customers, seed), recipe, lambda raw: faults.inject(raw, chosen, seed))
-    build(workspace, as_of=DEFAULT_AS_OF)
+    build(workspace, as_of=DEFAULT_AS_OF, identity=identity)
 
 
 def _text(table: pa.Table) -> pd.DataFrame:

@@ -50,6 +50,35 @@ def f1(precision: float, recall: float) -> float:
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
+class AtThreshold(NamedTuple):
+    """Scored pairs linked from a match weight on: how many, and precision and recall among the pairs scored."""
+
+    weight_bits: float
+    linked: int
+    precision: float
+    recall: float
+    f1: float
+
+
+def by_threshold(
+    weights_bits: Sequence[float], is_match: Sequence[bool], thresholds_bits: Iterable[float]
+) -> list[AtThreshold]:
+    """What each threshold would link; recall is of the matches among the scored pairs, 1 where there are none.
+
+    >>> by_threshold([1.0, 3.0, 5.0], [True, False, True], [0.0, 4.0])[1]
+    AtThreshold(weight_bits=4.0, linked=1, precision=1.0, recall=0.5, f1=0.6666666666666666)
+    """
+    rows = list(zip(weights_bits, is_match, strict=True))
+    matches = sum(match for _, match in rows)
+    found = []
+    for threshold in thresholds_bits:
+        linked = [match for weight, match in rows if weight >= threshold]
+        counts = Pairwise(len(linked), sum(linked), matches)
+        both = counts.precision, counts.recall
+        found.append(AtThreshold(threshold, len(linked), *both, f1(*both)))
+    return found
+
+
 def b_cubed(predicted: Sequence[Hashable], true: Sequence[Hashable]) -> tuple[float, float]:
     """B-cubed precision and recall (Bagga and Baldwin 1998): the mean over accounts, so that no large cluster rules.
 

@@ -254,33 +254,40 @@ def _bounded_level(m: float | None, u: float | None) -> dict[str, float]:
 
 
 # --- scores -----------------------------------------------------------------------------------------------------------
-def scores(fields: pa.Table, model: pa.Table, holders: pa.Table) -> pa.Table:
-    """The pairs that the model puts in a band: link or review; those that share a declared key are decided already."""
+def scores(
+    fields: pa.Table,
+    model: pa.Table,
+    holders: pa.Table,
+    link_from: int = rules.MODEL_LINK_WEIGHT_MILLIBITS,
+    review_from: int = rules.MODEL_REVIEW_WEIGHT_MILLIBITS,
+) -> pa.Table:
+    """The pairs that the model puts in a band: link or review; those that share a declared key are decided already.
+
+    The bands begin at those weights, in thousandths of a bit.
+    """
     made = json.loads(model["model"][0].as_py()) if len(model) else {"settings": {"comparisons": []}}
     settings = made["settings"]
     if not settings["comparisons"] or not settings["blocking_rules_to_generate_predictions"] or len(fields) < 2:
         return SCORES_SCHEMA.empty_table()
     connection = _connection(fields)
-    predicted = _linker(connection, "prepared", settings).inference.predict(
-        threshold_match_weight=rules.MODEL_REVIEW_WEIGHT_MILLIBITS / 1000
-    )
+    predicted = _linker(connection, "prepared", settings).inference.predict(threshold_match_weight=review_from / 1000)
     connection.register("holders", holders.select(["rule", "root", "node"]))
     connection.sql(f"from {predicted.physical_name}").create_view("predicted")
-    found = connection.sql(_scored(settings)).to_arrow_table().cast(SCORES_SCHEMA)
+    found = connection.sql(_scored(settings, link_from)).to_arrow_table().cast(SCORES_SCHEMA)
     connection.close()
     return found
 
 
-def _is_link(settings: dict[str, Any]) -> str:
+def _is_link(settings: dict[str, Any], link_from: int) -> str:
     """SQL: the pair's weight is enough and, where accounts carry contacts, nothing personal speaks against it."""
     names = {c["output_column_name"] for c in settings["comparisons"]}
     contacts = {c.name for c in rules.COMPARISONS if set(c.needs) & set(rules.CONTACTS)}
     least = rules.CONTRADICTION_BELOW_MILLIBITS / 1000
     against = [f"mw_{n} >= {least}" for n in rules.PERSONAL_COMPARISONS if n in names and names & contacts]
-    return " and ".join([f"match_weight >= {rules.MODEL_LINK_WEIGHT_MILLIBITS / 1000}", *against])
+    return " and ".join([f"round(match_weight * 1000) >= {link_from}", *against])
 
 
-def _scored(settings: dict[str, Any]) -> str:
+def _scored(settings: dict[str, Any], link_from: int) -> str:
     """SQL: predicted pairs without those that share a key, with what each comparison found."""
     names = [c["output_column_name"] for c in settings["comparisons"]]
     parts = [f"if(mw_{n} = 0, '', printf(' {n} %+.1f', mw_{n}))" for n in names]
@@ -290,7 +297,7 @@ def _scored(settings: dict[str, Any]) -> str:
             select distinct a.node as one, b.node as other from holders a join holders b using (rule, root)
         )
         select if(record_id_l < record_id_r, node_l, node_r) as "left",
-            if(record_id_l < record_id_r, node_r, node_l) as "right", {_is_link(settings)} as is_link,
+            if(record_id_l < record_id_r, node_r, node_l) as "right", {_is_link(settings, link_from)} as is_link,
             round(match_weight * 1000)::bigint as millibits, round(match_probability, 6) as probability,
             {findings} as findings
         from predicted

@@ -1,4 +1,4 @@
-"""Charts of lesson 03: who was linked with whom, how well, and what goes wrong where."""
+"""Charts of lesson 03: who was linked with whom, how well, what goes wrong where, and what evidence weighs."""
 
 from __future__ import annotations
 
@@ -193,4 +193,77 @@ def cluster_sizes(sizes: pd.DataFrame) -> Axes:
         axes.scatter(places, rows["people"], s=55, color=_colour(number), marker=mark, zorder=3, label=name)
     axes.set(yscale="log", ylim=(0.6, 2_000), xticks=sorted(set(sizes["accounts"].tolist())))
     axes.legend(frameon=False)
+    return axes
+
+
+# --- evidence that is weighed ----------------------------------------------------------------------------------------
+def waterfall(parts: pd.DataFrame, pair: str) -> Axes:
+    """How the match weight of a pair comes about: the prior, then what each comparison adds or takes, then the sum.
+
+    `parts` (finding, bits), a row a bar, the prior first; `pair` says in words whose accounts these are.
+    """
+    names, bits = parts["finding"].tolist(), parts["bits"].tolist()
+    ends = parts["bits"].cumsum().tolist()
+    axes = new_axes(
+        f"{pair}: {ends[-1]:+.1f} bits", "match weight so far (bits; each bit doubles the odds)", "", 9.0, 4.6
+    )
+    starts = [0.0, *ends[:-1]]
+    for label, colour, hatch, rows in _waterfall_series(bits):
+        widths, lefts = [bits[row] for row in rows], [starts[row] for row in rows]
+        axes.barh(rows, widths, left=lefts, color=colour, hatch=hatch, edgecolor=BLACK, label=label)
+    axes.barh([len(bits)], [ends[-1]], color=BLACK, label="match weight")
+    for row, (value, end) in enumerate(zip([*bits, ends[-1]], [*ends, ends[-1]], strict=True)):
+        side, shift = ("left", 4) if value >= 0 else ("right", -4)
+        axes.annotate(
+            f"{value:+.1f}",
+            (end, row),
+            (shift, 0),
+            textcoords="offset points",
+            ha=side,
+            va="center",
+            fontsize=10,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+        )
+    joints = [(end, row + side) for row, end in enumerate(ends) for side in (-0.4, 1.4, math.nan)]
+    axes.plot(*zip(*joints, strict=True), color=GREY, linewidth=1, zorder=0)
+    axes.axvline(0, color=BLACK, linewidth=1)
+    axes.set_yticks(range(len(bits) + 1), [*names, "match weight"])
+    low, high = min(0.0, *ends), max(0.0, *ends)
+    axes.set_xlim(low - 0.12 * (high - low), high + 0.12 * (high - low))
+    axes.invert_yaxis()
+    figure: Any = axes.figure
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+    return axes
+
+
+def _waterfall_series(bits: list[float]) -> list[tuple[str, str, str, list[int]]]:
+    """(label, colour, hatch, rows) of the bars before the sum: the prior, what speaks for a match, what against."""
+    rest = range(1, len(bits))
+    series = [
+        ("prior", GREY, "", [0]),
+        ("speaks for one person", SKY, "", [row for row in rest if bits[row] >= 0]),
+        ("speaks against", VERMILION, "//", [row for row in rest if bits[row] < 0]),
+    ]
+    return [one for one in series if one[3]]
+
+
+def value_by_stage(profiles: pd.DataFrame) -> Axes:
+    """What profiles are worth at each stage of a story, side by side, with a note on each bar.
+
+    `profiles` (stage, profile_id, euros, note), a row a profile and stage; stages stand in the order of the rows.
+    """
+    axes = new_axes("A merge moves value, and undoing it moves it back", "stage", "lifetime value (EUR)", 9.0, 4.4)
+    stages, people = (list(dict.fromkeys(profiles[name].tolist())) for name in ("stage", "profile_id"))
+    for number, person in enumerate(people):
+        rows = profiles[profiles["profile_id"] == person]
+        places = [stages.index(stage) + 0.42 * (number - (len(people) - 1) / 2) for stage in rows["stage"]]
+        colour, hatch = (BLUE, ORANGE, SKY)[number % 3], ("", "//", "..")[number % 3]
+        axes.bar(places, rows["euros"], width=0.38, color=colour, hatch=hatch, edgecolor=BLACK, label=person)
+        for place, euros, note in zip(places, rows["euros"], rows["note"], strict=True):
+            axes.annotate(
+                f"{euros:,.2f}\n{note}", (place, euros), (0, 3), textcoords="offset points", ha="center", fontsize=9
+            )
+    axes.set_xticks(range(len(stages)), stages)
+    axes.set_ylim(0, profiles["euros"].max() * 1.3)
+    axes.legend(frameon=False, loc="upper left")
     return axes

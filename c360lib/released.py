@@ -1,0 +1,65 @@
+"""The published release as inputs of the layers, so that they can be run on it again: its bronze rows, typed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from c360lib import cells, contract, load
+from c360lib.build import MODEL_FILE
+from c360lib.engine import Engine, Frame
+from c360lib.errors import UsageError
+from c360lib.files import table_batches
+from c360lib.identity import probabilistic
+from c360lib.numbering import Numbers
+from c360lib.pipeline import Moment
+from c360lib.schemas import RAW, STEWARD, Table
+from c360lib.workspace import Workspace
+
+
+def moment(manifest: Mapping[str, Any]) -> Moment:
+    """What the layers of a release knew of time, from its manifest."""
+    latest = [cells.moment(s["latest_ingest_ts"]) for s in manifest["sources"].values() if s["latest_ingest_ts"]]
+    return Moment(cells.moment(manifest["as_of"]) or 0, max(value for value in latest if value is not None))
+
+
+def source_rows(workspace: Workspace, name: str) -> pa.Table:
+    """The rows of one source, typed from the bronze table of the release."""
+    batches = (_typed(batch, RAW[name]) for batch in table_batches(workspace.table_file("bronze", f"{name}_bronze")))
+    return pa.Table.from_batches(batches, contract.typed_schema(RAW[name]))
+
+
+def _typed(batch: pa.RecordBatch, table: Table) -> pa.RecordBatch:
+    at = batch.schema.names.index("_row_number")
+    numbers = batch["_row_number"].cast(pa.int64())
+    return contract.typed_rows(pa.Table.from_batches([batch]).set_column(at, "_row_number", numbers), table)
+
+
+def model(workspace: Workspace) -> str:
+    """The text of the model that the release was scored with; "" where declared rules stood alone."""
+    file = workspace.current_release() / MODEL_FILE
+    if not file.exists():
+        return ""
+    if not probabilistic.is_installed():
+        raise UsageError("this release was matched by a model; to weigh its pairs again, install c360[identity]")
+    return file.read_text(encoding="utf-8")
+
+
+def inputs(engine: Engine, workspace: Workspace) -> dict[str, Callable[[], Frame]]:
+    """What the layers take, each loaded when it is first read: `<source>_rows` and `decisions_rows`."""
+    numbers = Numbers()
+
+    def loads(name: str) -> Callable[[], Frame]:
+        return lambda: loaded(engine, numbers.numbered(source_rows(workspace, name), RAW[name]))
+
+    def decided() -> Frame:
+        return engine.load(contract.typed_schema(STEWARD), load.decisions(workspace))
+
+    return {**{f"{name}_rows": loads(name) for name in RAW}, f"{STEWARD.name}_rows": decided}
+
+
+def loaded(engine: Engine, table: pa.Table) -> Frame:
+    """An Arrow table in the engine."""
+    return engine.load(table.schema, table.to_batches())
