@@ -244,7 +244,7 @@ def _try_out(
         _refuse_changed(found, workspace, evidence, _profiles(identity))
     if not evidence.has_model:
         found.notes["curve"] = (
-            "none: declared rules alone decided, and a rule has no threshold; "
+            "There is none: declared rules alone decided, and a rule has no threshold; "
             "`c360 evaluate --identity probabilistic` weighs the pairs now"
         )
     elif with_curve:
