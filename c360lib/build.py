@@ -67,7 +67,7 @@ def build(
         at = Moment(asked if asked is not None else end_of_day(cells.moment_text(loaded.reach)), loaded.reach)
         wanted = _model_asked(workspace, identity)
         loaded.frames["model_asked"] = runner.load(probabilistic.ASKED_SCHEMA, probabilistic.asked(wanted).to_batches())
-        release = _release_id(loaded, workspace, at, suffix, probabilistic.fingerprint(wanted))
+        release = _release_id(loaded, workspace, at, suffix, probabilistic.fingerprint(wanted, engine))
         dispositions, counts = _write_layers(runner, loaded, at, stage, suffix, progress)
         record = _record(loaded, at, release, dispositions, engine, suffix)
         record["identity"] = probabilistic.told(identity, stage / MODEL_FILE)
@@ -88,7 +88,7 @@ def _model_asked(workspace: Workspace, identity: str) -> str:
         raise UsageError(f"--identity: expected one of {', '.join(probabilistic.MODES)}, got {identity!r}")
     if identity != "probabilistic" or not probabilistic.is_installed():
         return ""
-    saved = workspace.data / "models" / "identity.json"
+    saved = workspace.model_file
     return probabilistic.checked(saved.read_text(encoding="utf-8"), saved) if saved.exists() else "train"
 
 

@@ -58,8 +58,12 @@ def _slice_tables(workspace: Workspace, ours: set[str]) -> dict[str, pa.Table]:
             rows = numbers.numbered(pa.Table.from_batches([batch]), RAW[name])
             frames[f"{name}_rows"] = engine.load(rows.schema, rows.to_batches())
         frames |= {f"{STEWARD.name}_rows": engine.load(contract.typed_schema(STEWARD), _decisions(workspace))}
-        asked = probabilistic.asked(_model(workspace))
-        frames["model_asked"] = engine.load(asked.schema, asked.to_batches())
+        model = _model(workspace)  # as the release used it: which pairs were compared depends on all accounts
+        for name, table in (
+            ("model_asked", probabilistic.asked(model)),
+            ("identity_model", probabilistic.ready(model)),
+        ):
+            frames[name] = engine.load(table.schema, table.to_batches())
         blocked = read_table(workspace.table_file("silver", "blocked_keys"))
         for name, is_device in (("blocked_devices", True), ("blocked_identity_keys", False)):
             chosen = blocked.filter(pc.equal(pc.equal(blocked["kind"], "device"), is_device))
