@@ -12,6 +12,7 @@ import pyarrow as pa
 from bench.tables import KEYS, SCHEMAS
 from c360lib import build, rules
 from c360lib.engine import PLACE, Engine, Frame, open_engine
+from c360lib.identity.probabilistic import SCORES_SCHEMA
 from c360lib.load import Loader
 from c360lib.pipeline import Moment, run_layers
 from c360lib.workspace import Workspace
@@ -38,6 +39,7 @@ def core(root: Path, engine: str, as_of: str) -> dict[str, pa.Table]:
         loader = Loader(runner, Workspace(root), keep=USED)
         inputs: dict[str, Callable[[], Frame]] = {f"{name}_rows": partial(loader.source, name) for name in sources}
         inputs["decisions_rows"] = loader.decisions
+        inputs["match_scores"] = lambda: runner.load(SCORES_SCHEMA, [])  # the peers know declared rules alone
         end = build.end_of_day(as_of)
         frames: dict[str, Frame] = {}
         tables: dict[str, pa.Table] = {}

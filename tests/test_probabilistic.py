@@ -17,12 +17,15 @@ from click.testing import CliRunner
 pytest.importorskip("splink", reason="needs the extra `identity`")
 
 from c360lib import explaining, rules
-from c360lib.build import build
+from c360lib.build import build, end_of_day
 from c360lib.cli import main
+from c360lib.engine import open_engine
 from c360lib.errors import ContractError, UsageError
 from c360lib.files import read_csv
 from c360lib.generate import generate
-from c360lib.identity import clusters, comparing, keeping, metrics, probabilistic, training
+from c360lib.identity import clusters, comparing, keeping, metrics, on_spark, probabilistic, training
+from c360lib.load import Loader
+from c360lib.pipeline import Moment, run_layers
 from c360lib.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -416,3 +419,42 @@ def test_a_profile_is_explained_with_the_model_of_its_release(tmp_path: Path) ->
     gold = read_csv(release / "gold" / "customer_360.csv").to_pylist()
     count = next(row["source_record_count"] for row in gold if row["profile_id"] == profile)
     assert f"source_record_count: {count}" in told
+
+
+# --- Spark ------------------------------------------------------------------------------------------------------------
+@pytest.mark.spark
+def test_spark_scores_the_pairs_that_duckdb_scores(tmp_path: Path) -> None:
+    """On the sample: the same pairs in the same band with the same findings, weights within a thousandth of a bit."""
+    pytest.importorskip("pyspark", reason="needs the extra `spark`")
+    found: dict[str, dict[tuple[str, str], dict[str, Any]]] = {}
+    for engine in ("duckdb", "spark"):
+        with open_engine(engine) as runner:
+            loader = Loader(runner, Workspace(SAMPLE))
+            inputs: dict[str, Any] = {f"{n}_rows": loader.source(n) for n in ("customers", "erasure_requests")}
+            inputs["decisions_rows"] = loader.decisions
+            asked = probabilistic.asked("train")
+            inputs["model_asked"] = runner.load(asked.schema, asked.to_batches())
+            end = end_of_day("2026-06-30")
+            targets = ("accounts", "match_scores")
+            tables = {n: runner.table(f) for n, f in run_layers(runner, inputs, Moment(end, end), targets)}
+        names = dict(zip(*(tables["accounts"][n].to_pylist() for n in ("node", "record_id")), strict=True))
+        found[engine] = {(names[r["left"]], names[r["right"]]): r for r in tables["match_scores"].to_pylist()}
+    assert found["duckdb"].keys() == found["spark"].keys()
+    assert len(found["spark"]) > 100
+    for pair, expected in found["duckdb"].items():
+        actual = found["spark"][pair]
+        assert (expected["is_link"], expected["findings"]) == (actual["is_link"], actual["findings"]), pair
+        assert abs(expected["millibits"] - actual["millibits"]) <= 1, pair
+
+
+def test_letters_lose_their_accents_in_spark_as_in_duckdb() -> None:
+    """Each letter that Spark is told of comes out as DuckDB strips it."""
+    duckdb = pytest.importorskip("duckdb")
+    accented, plain = on_spark.letters()
+    assert len(plain) > 700
+    pairs = zip(accented, plain, strict=False)
+    assert [] == [
+        (letter, bare)
+        for letter, bare in pairs
+        if duckdb.sql("select strip_accents($1)", params=[letter]).fetchall() != [(bare,)]
+    ]

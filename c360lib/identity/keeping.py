@@ -46,8 +46,7 @@ def _fields(workspace: Workspace) -> Any:
         asked = probabilistic.asked("train")
         inputs["model_asked"] = engine.load(asked.schema, asked.to_batches())
         end = end_of_day(moment_text(loader.loaded.reach))
-        [(_, fields)] = run_layers(engine, inputs, Moment(end, end), ("match_fields",))
-        return engine.table(fields)
+        return next(engine.table(frame) for _, frame in run_layers(engine, inputs, Moment(end, end), ("match_fields",)))
 
 
 def in_words(made: dict[str, Any]) -> list[str]:

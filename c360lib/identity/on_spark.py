@@ -56,6 +56,6 @@ def letters() -> tuple[str, str]:
     'zae'
     """
     parts = {chr(n): unicodedata.normalize("NFD", chr(n)) for n in range(0x80, 0x2000)}
-    pairs = {c: p[0] for c, p in parts.items() if len(p) > 1 and all(map(unicodedata.combining, p[1:]))}
+    pairs = {c: p[0] for c, p in parts.items() if p[0].isalpha() and p[1:] and all(map(unicodedata.combining, p[1:]))}
     alone = [c for c in parts if unicodedata.category(c) == "Mn"]
     return "".join([*pairs, *alone]), "".join(pairs.values())
