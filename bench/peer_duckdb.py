@@ -216,6 +216,15 @@ def core(raw: Path, as_of: str) -> dict[str, pa.Table]:
     return {name: table.cast(SCHEMAS[name]) for name, table in tables.items()}
 
 
+def identity(raw: Path, as_of: str) -> pa.Table:
+    """Only who is who."""
+    connection = _connection(raw)
+    connection.execute("SET VARIABLE as_of = $1::TIMESTAMP", [as_of])
+    _accounts(connection)
+    _people(connection)
+    return _table(connection, IDENTITY)
+
+
 def _connection(raw: Path) -> duckdb.DuckDBPyConnection:
     """A database in memory with one view for each file."""
     connection = duckdb.connect()

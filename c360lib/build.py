@@ -67,7 +67,7 @@ def build(
         at = Moment(asked if asked is not None else end_of_day(cells.moment_text(loaded.reach)), loaded.reach)
         wanted = model_asked(workspace, identity)
         loaded.frames["model_asked"] = runner.load(probabilistic.ASKED_SCHEMA, probabilistic.asked(wanted).to_batches())
-        inputs = _inputs_sha256(loaded, workspace, at, suffix, probabilistic.fingerprint(wanted))
+        inputs = _inputs_sha256(loaded, workspace, at, suffix, probabilistic.fingerprint(wanted, engine))
         before = predecessor.find(workspace, inputs)
         loaded.frames["profiles_before"] = runner.load(before.profiles.schema, before.profiles.to_batches())
         loaded.frames["events_before"] = runner.load(before.events.schema, before.events.to_batches())
@@ -93,7 +93,7 @@ def model_asked(workspace: Workspace, identity: str) -> str:
         raise UsageError(f"--identity: expected one of {', '.join(probabilistic.MODES)}, got {identity!r}")
     if identity != "probabilistic" or not probabilistic.is_installed():
         return ""
-    saved = workspace.data / "models" / "identity.json"
+    saved = workspace.model_file
     return probabilistic.checked(saved.read_text(encoding="utf-8"), saved) if saved.exists() else "train"
 
 

@@ -123,6 +123,17 @@ def build(root: Path, engine: str, suffix: str, identity: str, memory_limit: str
 
 @main.command()
 @_root
+@click.option("--force", is_flag=True, help="In place of a model that stands there already.")
+def train(root: Path, force: bool) -> None:
+    """Train a matching model on ROOT/data/raw and keep it in ROOT/data/models."""
+    from c360lib.identity.keeping import train as keep
+    from c360lib.workspace import Workspace
+
+    click.echo(keep(Workspace(root), force))
+
+
+@main.command()
+@_root
 def validate(root: Path) -> None:
     """Measure what is published; exit 0 on pass or warn, 1 on fail."""
     sys.exit(_validate(root))

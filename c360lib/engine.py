@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.util
 import os
 import re
 import shutil
@@ -37,6 +38,7 @@ class Engine(ABC):
     """What a layer runner needs of an engine. Use it in a `with`: leaving frees what it holds."""
 
     is_eager = False
+    is_cluster = False
 
     @abstractmethod
     def load(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Frame:
@@ -91,7 +93,7 @@ class Pandas(Engine):
 
     def _whole(self, table: pa.Table) -> Frame:
         """A table as a frame; in one piece, because pandas takes rows from many pieces far more slowly."""
-        return _frame(table.combine_chunks().to_pandas(types_mapper=self._pandas.ArrowDtype))
+        return frame_of(table.combine_chunks().to_pandas(types_mapper=self._pandas.ArrowDtype))
 
     @contextlib.contextmanager
     def making(self) -> Iterator[None]:
@@ -132,10 +134,10 @@ class Polars(Engine):
         self._polars = _import("polars", "engines")
 
     def load(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Frame:
-        return _frame(self._polars.from_arrow(pa.Table.from_batches(batches, schema)).lazy())
+        return frame_of(self._polars.from_arrow(pa.Table.from_batches(batches, schema)).lazy())
 
     def materialise(self, frame: Frame) -> Frame:
-        return _frame(frame.to_native().collect().lazy())
+        return frame_of(frame.to_native().collect().lazy())
 
     def table(self, frame: Frame) -> pa.Table:
         return frame.to_native().collect().to_arrow()
@@ -145,7 +147,7 @@ class Polars(Engine):
         if list(_order(frame, key)) != [PLACE]:
             yield from super().batches(frame, key)
             return
-        yield from self.table(_frame(frame.to_native().sort(PLACE))).to_batches(max_chunksize=BATCH_ROWS)
+        yield from self.table(frame_of(frame.to_native().sort(PLACE))).to_batches(max_chunksize=BATCH_ROWS)
 
 
 class DuckDB(Engine):
@@ -228,6 +230,8 @@ class DuckDB(Engine):
 class Spark(Engine):
     """A cluster, or a local one: batches go through Parquet files, as they would through a lake."""
 
+    is_cluster = True
+
     def __init__(self) -> None:
         sql = _import("pyspark.sql", "spark")
         self._files = Path(tempfile.mkdtemp(prefix="c360-spark-"))
@@ -241,6 +245,7 @@ class Spark(Engine):
             .config("spark.ui.showConsoleProgress", "false")
             .config("spark.sql.session.timeZone", "UTC")
             .config("spark.driver.memory", os.environ.get("C360_SPARK_MEMORY", "4g"))
+            .config("spark.jars", _splink_jar())
             .getOrCreate()
         )
         self._session.sparkContext.setLogLevel("ERROR")
@@ -252,10 +257,10 @@ class Spark(Engine):
         with pq.ParquetWriter(path, schema) as writer:
             for batch in batches:
                 writer.write_batch(batch)
-        return _frame(self._session.read.parquet(str(path)))
+        return frame_of(self._session.read.parquet(str(path)))
 
     def materialise(self, frame: Frame) -> Frame:
-        return _frame(frame.to_native().localCheckpoint(eager=True))
+        return frame_of(frame.to_native().localCheckpoint(eager=True))
 
     def table(self, frame: Frame) -> pa.Table:
         return frame.to_native().toArrow()
@@ -265,6 +270,13 @@ class Spark(Engine):
 
     def close(self) -> None:
         shutil.rmtree(self._files, ignore_errors=True)
+
+
+def _splink_jar() -> str:
+    """The file with Splink's functions for Spark; "" where Splink is not installed."""
+    found = importlib.util.find_spec("splink")
+    folder = Path(found.origin or "").parent / "internals" / "files" / "spark_jars" if found else Path()
+    return ",".join(str(path) for path in sorted(folder.glob("*spark4*.jar"))) if found else ""
 
 
 ENGINES: dict[str, type[Engine]] = {"pandas": Pandas, "polars": Polars, "duckdb": DuckDB, "spark": Spark}
@@ -299,7 +311,7 @@ def coded(frame: Frame, columns: Sequence[str], name: str) -> tuple[Frame, list[
         for column in columns:
             numbers, distinct = table[column].factorize()
             code = code * (len(distinct) + 1) + numbers + 1
-        frame = _frame(table.assign(**{name: code}))
+        frame = frame_of(table.assign(**{name: code}))
     return frame, [name]
 
 
@@ -324,7 +336,7 @@ def with_runs(frame: Frame, by: str, at: str, number: str, gap: int, name: str) 
         begins[1:] = (np.diff(who[order]) != 0) | (np.diff(when[order]) > gap)
         run = np.empty(len(order), np.int64)
         run[order] = row[order][begins][np.cumsum(begins) - 1]
-        return _frame(table.assign(**{name: run}))
+        return frame_of(table.assign(**{name: run}))
     step = nw.col(at) - nw.col(at).shift(1).over(by, order_by=[at, number])
     frame = frame.with_columns(_step=step)
     begins_here = nw.col("_step").is_null() | (nw.col("_step") > gap)
@@ -384,7 +396,7 @@ def null_of(value: nw.Expr) -> nw.Expr:
     return nw.when(value.is_null() & ~value.is_null()).then(value)
 
 
-def _frame(native: Any) -> Frame:
+def frame_of(native: Any) -> Frame:
     """A native frame of any engine as a Narwhals one."""
     frame: Frame = nw.from_native(native).lazy()
     return frame

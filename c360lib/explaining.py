@@ -85,7 +85,9 @@ def slice_tables(
             frames[f"{name}_rows"] = released.loaded(engine, numbers.numbered(rows, RAW[name]))
         decided = [*decisions(workspace), *more_decisions]
         frames |= {f"{STEWARD.name}_rows": engine.load(contract.typed_schema(STEWARD), decided)}
-        frames["model_asked"] = released.loaded(engine, probabilistic.asked(released.model(workspace)))
+        model = released.model(workspace)  # as the release used it: which pairs were compared depends on all accounts
+        frames["model_asked"] = released.loaded(engine, probabilistic.asked(model))
+        frames["identity_model"] = released.loaded(engine, probabilistic.ready(model))
         blocked = read_table(workspace.table_file("silver", "blocked_keys"))
         for name, is_device in (("blocked_devices", True), ("blocked_identity_keys", False)):
             chosen = blocked.filter(pc.equal(pc.equal(blocked["kind"], "device"), is_device))

@@ -30,7 +30,8 @@ class Moment(NamedTuple):
 class Layer(NamedTuple):
     """A table, the function that makes it and the tables that it takes.
 
-    `on_driver`: it takes and gives Arrow tables instead of frames. `kept`: it is computed once and kept, because the
+    `on_driver`: it takes and gives Arrow tables instead of frames, but where `on_spark` makes it from frames of Spark.
+    `kept`: it is computed once and kept, because the
     layers that take it read it more than once.
     """
 
@@ -39,6 +40,7 @@ class Layer(NamedTuple):
     inputs: tuple[str, ...]
     on_driver: bool = False
     kept: bool = False
+    on_spark: Callable[..., Any] | None = None
 
 
 def _of(function: Callable[..., Any], **fixed: Any) -> Callable[..., Any]:
@@ -96,7 +98,13 @@ LAYERS: tuple[Layer, ...] = (
     Layer("model_asked", _of(probabilistic.asked), (), on_driver=True),
     Layer("match_fields", _of(probabilistic.fields), ("accounts", "model_asked")),
     Layer("identity_model", _of(probabilistic.model), ("match_fields", "model_asked"), on_driver=True),
-    Layer("match_scores", _of(probabilistic.scores), ("match_fields", "identity_model", "key_holders"), on_driver=True),
+    Layer(
+        "match_scores",
+        _of(probabilistic.scores),
+        ("match_fields", "identity_model", "key_holders"),
+        on_driver=True,
+        on_spark=_of(probabilistic.scores_on_spark),
+    ),
     Layer("linked", _of(deterministic.linked_accounts), ("accounts", "key_holders", "steward_pairs", "match_scores")),
     Layer(
         "refused",
@@ -251,6 +259,8 @@ def _plan(targets: Iterable[str], given: Mapping[str, Any]) -> list[Layer]:
 
 
 def _made(engine: Engine, layer: Layer, frames: list[Frame | None], at: Moment, read_twice: bool) -> Frame | None:
+    if layer.on_spark and engine.is_cluster:
+        return engine.materialise(layer.on_spark(at, *frames))
     if layer.on_driver:
         table = layer.make(at, *(engine.table(frame) for frame in frames if frame is not None))
         return engine.load(table.schema, table.to_batches())

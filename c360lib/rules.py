@@ -71,10 +71,15 @@ def _text_levels(column: str, close: str, near: str) -> tuple[tuple[str, str], .
 
 
 def _edit_levels(column: str, edits: int) -> tuple[tuple[str, str], ...]:
-    """Equal, and apart by at most so many typing errors (Damerau-Levenshtein)."""
+    """Equal, and apart by at most so many typing errors (Damerau-Levenshtein, and two cheap bounds of it)."""
+    apart = f"abs(length(l.{column}) - length(r.{column}))"
+    without_swaps = f"levenshtein(l.{column}, r.{column})"
     distance = f"damerau_levenshtein(l.{column}, r.{column})"
     equal = ("equal", f"l.{column} = r.{column}")
-    return equal, *((f"{n}_typed_wrong", f"{distance} <= {n}") for n in range(1, edits + 1))
+    return equal, *(
+        (f"{n}_typed_wrong", f"{apart} <= {n} and {without_swaps} <= {2 * n} and {distance} <= {n}")
+        for n in range(1, edits + 1)
+    )
 
 
 _SWAPPED = (
@@ -95,7 +100,8 @@ COMPARISONS = (
     Comparison("postcode", ("postcode_key",), _edit_levels("postcode_key", 1)),
 )
 # Accounts are compared where all columns of one of these are equal; `_start` columns are first letters,
-# `names_in_order` is both names in alphabetical order.
+# `names_in_order` is both names in alphabetical order. A wide rule has narrower ones that stand in where there are so
+# many accounts that it gives too many pairs.
 BLOCKING_RULES = (
     ("email_key",),
     ("phone_key",),
@@ -108,24 +114,33 @@ BLOCKING_RULES = (
     ("first_name_key", "city_key"),
     ("birth_text", "first_name_start"),
     ("birth_text", "last_name_start"),
+    ("birth_text", "postcode_key"),
+    ("birth_text", "city_key"),
     ("street_key", "first_name_start"),
     ("street_key", "last_name_start"),
+    ("street_key", "postcode_key"),
     ("first_name_key", "postcode_key"),
     ("last_name_key", "postcode_key"),
     ("postcode_key", "city_key", "first_name_start"),
     ("postcode_key", "last_name_start"),
+    ("postcode_key", "first_name_start", "last_name_start"),
     ("last_name_key", "birth_year_text"),
     ("first_name_key", "birth_year_text"),
+    ("last_name_key", "city_key", "first_name_start"),
+    ("first_name_key", "city_key", "last_name_start"),
+    ("last_name_key", "birth_year_text", "first_name_start"),
+    ("first_name_key", "birth_year_text", "last_name_start"),
 )
-# m is estimated on pairs that one of these puts together, for the columns that it does not use.
+# m is estimated on pairs that one of these puts together, for the comparisons that use none of its columns. Street and
+# postcode stand together: where many live in one street, a street alone would teach who lives at one place.
 TRAINING_RULES = (
-    ("first_name_key", "last_name_key"),
+    ("first_plain", "last_plain"),
     ("birth_text",),
-    ("street_key",),
+    ("street_key", "postcode_key"),
 )
 MODEL_RULE = "probabilistic"
 MODEL_SEED = 360
-MODEL_FORMAT = 1
+MODEL_FORMAT = 2
 MODEL_DECIMALS = 6
 LEAST_PROBABILITY = 0.000_01
 LEAST_M_PROBABILITY = 0.001
@@ -135,8 +150,10 @@ PERSONAL_COMPARISONS = ("first_name", "date_of_birth", "email", "phone", "loyalt
 CONTRADICTION_BELOW_MILLIBITS = -2_000
 MODEL_LINK_WEIGHT_MILLIBITS = 5_000
 MODEL_REVIEW_WEIGHT_MILLIBITS = 0
-MAX_PAIRS_PER_ACCOUNT_AND_BLOCKING_RULE = 10
+MAX_PAIRS_PER_ACCOUNT_AND_BLOCKING_RULE = 5
 MIN_PAIRS_PER_BLOCKING_RULE = 100_000
+MAX_PAIRS_PER_ACCOUNT = 20
+MIN_PAIRS = 1_000_000
 MAX_TRAINING_ACCOUNTS = 100_000
 MAX_TRAINING_PAIRS = 300_000
 ASSUMED_DETERMINISTIC_RECALL = 0.7

@@ -56,6 +56,7 @@ class Workspace:
         self.current_file = self.data / "CURRENT"
         self.generated_file = self.data / ".generated.json"
         self.truth_file = self.data / "truth" / f"{TRUTH.name}.csv"
+        self.model_file = self.data / "models" / "identity.json"  # yours: only `c360 train` writes it, reset leaves it
         self.steward_file = self.data / "steward" / f"{STEWARD.name}.csv"
 
     # --- one at a time ------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from c360lib.files import read_csv, read_json
 from c360lib.schemas import GOLD, RAW, SILVER
 from c360lib.workspace import Workspace
 
-VERBS = ("generate", "build", "validate", "run", "verify", "sql", "explain", "review", "evaluate", "reset")
+VERBS = ("generate", "build", "validate", "run", "train", "verify", "sql", "explain", "review", "evaluate", "reset")
 FAST = ("--engine", "polars")
 
 

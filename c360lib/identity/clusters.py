@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from itertools import combinations
 from typing import NamedTuple
 
@@ -75,7 +76,7 @@ def refused_edges(holders: pa.Table, linked: pa.Table, pairs: pa.Table, scores: 
     label = components(
         index.count, np.concatenate([node, must[0], weighed[0]]), np.concatenate([root, must[1], weighed[1]])
     )
-    torn = _torn_components(label, index.dates, cannot)
+    torn = _torn_components(label, index.linked["date_of_birth"], cannot)
     refused: list[tuple[Edge, str]] = []
     in_torn = torn[label[node]]
     edges = list(_pairs_within_keys(rule[in_torn], root[in_torn], node[in_torn], index))
@@ -102,7 +103,12 @@ class _Index:
         self.linked = linked.sort_by("node").combine_chunks()
         self.nodes: Ints = self.linked["node"].to_numpy()
         self.count = len(self.nodes)
-        self.dates: list[int | None] = self.linked["date_of_birth"].to_pylist()
+
+    @cached_property
+    def dates(self) -> list[int | None]:
+        """Dates of birth, for who looks at them one by one."""
+        found: list[int | None] = self.linked["date_of_birth"].to_pylist()
+        return found
 
     def numbers(self, table: pa.Table, name: str) -> Ints:
         values: Ints = table[name].to_numpy().astype(np.int64)
@@ -123,11 +129,11 @@ class _Index:
         return value
 
 
-def _torn_components(label: Ints, dates: list[int | None], cannot: tuple[Ints, Ints]) -> npt.NDArray[np.bool_]:
+def _torn_components(label: Ints, dates: pa.ChunkedArray, cannot: tuple[Ints, Ints]) -> npt.NDArray[np.bool_]:
     """For each label, whether its component holds two dates, a forbidden pair or too many accounts."""
     count = len(label)
     none = np.iinfo(np.int64).max
-    known = np.array([none if d is None else d for d in dates], dtype=np.int64)
+    known: Ints = dates.fill_null(none).to_numpy().astype(np.int64)
     low, high = np.full(count, none), np.full(count, -none)
     np.minimum.at(low, label, known)
     np.maximum.at(high, label, np.where(known == none, -none, known))

@@ -1,7 +1,11 @@
 """Evidence that is weighed instead of declared: a Splink model, trained on the accounts at hand, and its scores.
 
 Training and scoring are apart, and a model is text (JSON), so that it can be kept, read and used again. Both run on
-DuckDB on the driver, on one thread and in the order of record_id, so that two runs give the same last digit.
+DuckDB on the driver, and scoring on Spark where that is the engine. Two runs give the same last digit: training runs on
+one thread, and a score is a sum over its own pair.
+
+A model is kept with every blocking rule it may use. Where it is used, rules that give too many pairs here are left out
+and named; which those are depends on all accounts, so a slice takes the model as the full build used it.
 
 Tables, Arrow:
 
@@ -14,9 +18,7 @@ Tables, Arrow:
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
-import logging
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,13 +27,14 @@ from typing import Any
 import pyarrow as pa
 
 from c360lib import rules
-from c360lib.engine import Frame
+from c360lib.engine import Frame, frame_of
 from c360lib.errors import ContractError
+from c360lib.identity import comparing, on_spark, training
 
 MODES = ("deterministic", "probabilistic")
-FIELDS = ("first_name_key", "last_name_key", "email_key", "phone_key", "loyalty_key", "street_key")
 MODEL_SCHEMA = pa.schema([("model", pa.string())])
 ASKED_SCHEMA = pa.schema([("asked", pa.string())])
+_AGAIN = "train it again with `c360 train --force`"
 SCORES_SCHEMA = pa.schema(
     [
         ("left", pa.int64()),
@@ -42,38 +45,35 @@ SCORES_SCHEMA = pa.schema(
         ("findings", pa.string()),
     ]
 )
-_PREPARED = f"""
-    select node, record_id, {", ".join(FIELDS)},
-        strftime(date '1970-01-01' + date_of_birth::integer, '%Y%m%d') as birth_text,
-        strftime(date '1970-01-01' + date_of_birth::integer, '%Y') as birth_year_text,
-        lower(trim(city)) as city_key, lower(replace(postcode, ' ', '')) as postcode_key,
-        strip_accents(first_name_key) as first_plain, strip_accents(last_name_key) as last_plain,
-        least(first_name_key, last_name_key) || ' ' || greatest(first_name_key, last_name_key) as names_in_order,
-        left(first_name_key, 1) as first_name_start, left(last_name_key, 1) as last_name_start
-    from fields order by record_id
-"""
 
 
 def checked(text: str, path: Path) -> str:
     """The text of a saved model; ContractError where this version cannot use it."""
     try:
-        found = json.loads(text).get("format")
+        made = json.loads(text)
+        found = made.get("format"), made.get("rules_version")
     except (ValueError, AttributeError):
-        found = "no JSON object"
-    if found != rules.MODEL_FORMAT:
-        raise ContractError(f"{path}: expected a model of format {rules.MODEL_FORMAT}, got {found}; train it again")
+        raise ContractError(f"{path}: expected a model as JSON, got something else; {_AGAIN}") from None
+    for what, got, expected in zip(("format", "rules"), found, (rules.MODEL_FORMAT, rules.RULES_VERSION), strict=True):
+        if got != expected:
+            raise ContractError(f"{path}: expected a model of {what} {expected}, got {got}; {_AGAIN}")
     return text.strip()
 
 
-def fingerprint(wanted: str) -> str:
-    """What the model adds to a release id: nothing, or the model and the Splink that scores by it."""
-    return f"{version('splink')} {hashlib.sha256(wanted.encode()).hexdigest()}" if wanted else ""
+def fingerprint(wanted: str, engine: str) -> str:
+    """What the model adds to a release id: nothing, or the model, the Splink that scores by it, and where it does."""
+    where = "spark " if engine == "spark" else ""
+    return f"{version('splink')} {where}{hashlib.sha256(wanted.encode()).hexdigest()}" if wanted else ""
 
 
 def told(mode: str, file: Path) -> dict[str, Any]:
     """What a release says of how it matched: asked for, used, and what the model left out."""
     made = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    kept = {name: made[name] for name in ("format", "splink", "left_out", "too_wide") if name in made}
+    kept = {name: made[name] for name in ("format", "splink", "trained_on", "too_wide", "untrained") if name in made}
+    if made:
+        absent = [name for name in made["left_out"] if name not in made["not_learned"]]
+        unknown = [f"{name} (not known to the model)" for name in made["not_learned"]]
+        kept["left_out"] = sorted([*absent, *made["empty_here"], *unknown])
     return {"asked": mode, "used": MODES[1] if made else MODES[0], **kept}
 
 
@@ -87,170 +87,43 @@ def asked(mode: str = "") -> pa.Table:
     return pa.table({"asked": [mode] if mode else []}, schema=ASKED_SCHEMA)
 
 
+def ready(text: str) -> pa.Table:
+    """A model that is used as it stands: the layer `identity_model`, for who has it from a release; "" is none."""
+    return pa.table({"model": [text] if text else []}, schema=MODEL_SCHEMA)
+
+
 def fields(accounts: Frame, wanted: Frame) -> Frame:
     """What is compared of each account; no row where nothing is asked."""
-    columns = ["node", "record_id", "date_of_birth", "city", "postcode", *FIELDS]
+    columns = ["node", "record_id", "date_of_birth", "city", "postcode", *comparing.FIELDS]
     return accounts.select(columns).join(wanted.select("asked"), how="cross").select(columns)
 
 
 # --- the model --------------------------------------------------------------------------------------------------------
 def model(fields: pa.Table, wanted: pa.Table) -> pa.Table:
-    """The model to score with: (model), the one that is asked for or one trained on the fields."""
+    """The model to score with: (model), the one that is asked for or one trained on the fields.
+
+    It blocks by those of its rules that give a bounded number of pairs here, and names what that left out.
+    """
     texts = wanted["asked"].to_pylist()
-    if texts and texts[0] == "train":
-        texts = [train(fields)]
+    if texts:
+        with comparing.prepared(fields) as connection:
+            made = training.train(connection) if texts[0] == "train" else json.loads(texts[0])
+            texts = [training.as_text(fitted(connection, made))]
     return pa.table({"model": texts}, schema=MODEL_SCHEMA)
 
 
-def train(fields: pa.Table) -> str:
-    """A model as JSON: u from pairs of accounts at random, m by expectation maximisation, both rounded.
-
-    Comparisons whose columns are empty or constant, and blocking rules that would give too many pairs, are left out
-    and named.
-    """
-    connection = _connection(fields)
-    connection.execute(
-        "create table accounts as select * from prepared order by hash(record_id), record_id "
-        f"limit {rules.MAX_TRAINING_ACCOUNTS}"
-    )
-    left_out = _unusable_columns(connection)
-    comparisons = [c for c in rules.COMPARISONS if c.needs[0] not in left_out]
-    blocking, too_wide = _bounded(connection, left_out)
-    made: dict[str, Any] = {
-        "format": rules.MODEL_FORMAT,
-        "rules_version": rules.RULES_VERSION,
-        "splink": version("splink"),
-        "trained_on_accounts": len(fields),
-        "left_out": left_out,
-        "too_wide": too_wide,
-        "settings": _settings(comparisons, blocking),
-    }
-    if comparisons and blocking:
-        made["settings"] = _trained(connection, made["settings"], left_out)
-    connection.close()
-    return json.dumps(made, sort_keys=True, ensure_ascii=False)
-
-
-def _connection(fields: pa.Table) -> Any:
-    """A database of its own with the table `prepared`; one thread, so that sums have one order."""
-    connection = importlib.import_module("duckdb").connect(":memory:")
-    connection.execute("set threads = 1")
-    connection.register("fields", fields)
-    connection.execute(f"create table prepared as {_PREPARED}")
-    return connection
-
-
-def _unusable_columns(connection: Any) -> list[str]:
-    """Compared columns that hold fewer than two different values."""
-    names = sorted({comparison.needs[0] for comparison in rules.COMPARISONS})
-    counts = connection.execute(f"select {', '.join(f'count(distinct {n})' for n in names)} from prepared").fetchall()
-    return [name for name, count in zip(names, counts[0], strict=True) if count < 2]
-
-
-def _bounded(connection: Any, left_out: list[str]) -> tuple[list[tuple[str, ...]], list[str]]:
-    """Blocking rules on usable columns that give a bounded number of pairs, and the names of those that do not."""
-    total = connection.execute("select count(*) from prepared").fetchall()[0][0]
-    most = max(rules.MIN_PAIRS_PER_BLOCKING_RULE, total * rules.MAX_PAIRS_PER_ACCOUNT_AND_BLOCKING_RULE)
-    chosen: list[tuple[str, ...]] = []
-    too_wide: list[str] = []
-    for columns in rules.BLOCKING_RULES:
-        if set(columns) & set(left_out) or ("birth_text" in left_out and "birth_year_text" in columns):
-            continue
-        whole = " and ".join(f"{name} is not null" for name in columns)
-        pairs = connection.execute(
-            "select coalesce(sum(size * (size - 1) / 2), 0) from "
-            f"(select count(*) as size from prepared where {whole} group by {', '.join(columns)})"
-        ).fetchall()[0][0]
-        if pairs > most:
-            too_wide.append(" + ".join(columns))
-        else:
-            chosen.append(columns)
-    return chosen, too_wide
-
-
-def _equal(columns: tuple[str, ...]) -> str:
-    return " and ".join(f"l.{name} = r.{name}" for name in columns)
-
-
-def _settings(comparisons: list[rules.Comparison], blocking: list[tuple[str, ...]]) -> dict[str, Any]:
+def fitted(connection: Any, made: dict[str, Any]) -> dict[str, Any]:
+    """A model with the blocking rules that are narrow enough for these accounts, and what it cannot weigh here."""
+    chosen, too_wide = comparing.bounded(connection, [tuple(columns) for columns in made["blocking"]])
+    values = comparing.values_of(connection)
+    blocking = [{"blocking_rule": training.equal(columns)} for columns in chosen]
     return {
-        "link_type": "dedupe_only",
-        "unique_id_column_name": "record_id",
-        "comparisons": [_comparison(comparison) for comparison in comparisons],
-        "blocking_rules_to_generate_predictions": [{"blocking_rule": _equal(columns)} for columns in blocking],
-        "retain_matching_columns": False,
-        "retain_intermediate_calculation_columns": True,
-        "additional_columns_to_retain": ["node"],
+        **made,
+        "settings": {**made["settings"], "blocking_rules_to_generate_predictions": blocking},
+        "too_wide": [" + ".join(columns) for columns in too_wide],
+        "empty_here": [name for name, count in values.items() if not count and name not in made["left_out"]],
+        "not_learned": [name for name in made["left_out"] if values[name] > 1],
     }
-
-
-def _comparison(comparison: rules.Comparison) -> dict[str, Any]:
-    """A declared comparison in Splink's words, where `l.name` is `name_l`."""
-    absent = f"{comparison.needs[0]}_l is null or {comparison.needs[0]}_r is null"
-    levels: list[dict[str, Any]] = [{"sql_condition": absent, "label_for_charts": "absent", "is_null_level": True}]
-    for label, condition in comparison.levels:
-        for name in comparison.needs:
-            condition = condition.replace(f"l.{name}", f"{name}_l").replace(f"r.{name}", f"{name}_r")
-        levels.append({"sql_condition": condition, "label_for_charts": label})
-    levels.append({"sql_condition": "ELSE", "label_for_charts": "different"})
-    return {"output_column_name": comparison.name, "comparison_levels": levels}
-
-
-def _linker(connection: Any, table: str, settings: dict[str, Any]) -> Any:
-    splink = importlib.import_module("splink")
-    logging.getLogger("splink").setLevel(logging.ERROR)
-    database = splink.DuckDBAPI(connection=connection)
-    frame = database.register(connection.table(table))
-    return splink.Linker(frame, splink.SettingsCreator.from_path_or_dict(settings), log_level=None)
-
-
-def _pairs_of(columns: tuple[str, ...]) -> str:
-    """SQL: the pairs of accounts that a rule puts together."""
-    joined = f"accounts l join accounts r on l.record_id < r.record_id and {_equal(columns)}"
-    return f"select l.record_id as one, r.record_id as other from {joined}"
-
-
-def _prior(connection: Any) -> float:
-    """The chance that two accounts at random are one person, from what the declared rules find."""
-    sure = [tuple("birth_text" if n == "date_of_birth" else n for n in rule.columns) for rule in rules.MATCH_RULES]
-    pairs = connection.execute(f"select count(*) from ({' union '.join(map(_pairs_of, sure))})").fetchall()[0][0]
-    accounts = connection.execute("select count(*) from accounts").fetchall()[0][0]
-    share = max(pairs, 1) / rules.ASSUMED_DETERMINISTIC_RECALL / max(1, accounts * (accounts - 1) / 2)
-    return float(round(min(max(share, rules.LEAST_PROBABILITY), 0.5), rules.MODEL_DECIMALS))
-
-
-def _trained(connection: Any, settings: dict[str, Any], left_out: list[str]) -> dict[str, Any]:
-    """The settings with the prior, and the m and u of every level; a training rule without pairs is skipped."""
-    linker = _linker(connection, "accounts", {**settings, "probability_two_random_records_match": _prior(connection)})
-    linker.training.estimate_u_using_random_sampling(
-        max_pairs=rules.MAX_TRAINING_PAIRS, seed=rules.MODEL_SEED, min_count_per_level=None, num_chunks=1
-    )
-    for columns in rules.TRAINING_RULES:
-        if set(columns) & set(left_out) or not connection.execute(_pairs_of(columns) + " limit 1").fetchall():
-            continue
-        linker.training.estimate_parameters_using_expectation_maximisation(
-            _equal(columns), max_pairs=rules.MAX_TRAINING_PAIRS, record_sample_proportion=1.0
-        )
-    saved: dict[str, Any] = linker.misc.save_model_to_json()
-    saved.pop("linker_uid", None)
-    for comparison in saved["comparisons"]:
-        for level in comparison["comparison_levels"]:
-            if not level.get("is_null_level"):
-                level.update(_bounded_level(level.get("m_probability"), level.get("u_probability")))
-    return saved
-
-
-def _bounded_level(m: float | None, u: float | None) -> dict[str, float]:
-    """Chances m and u with so few decimals that no order of sums shows in them, and never 0; never seen: no evidence.
-
-    >>> _bounded_level(0.91234567, None)
-    {'m_probability': 0.912346, 'u_probability': 0.912346}
-    """
-    least = rules.LEAST_PROBABILITY
-    u = m if u is None else u
-    m = u if m is None else max(m, rules.LEAST_M_PROBABILITY)
-    both = {"m_probability": m, "u_probability": u}
-    return {name: round(max(least, least if p is None else p), rules.MODEL_DECIMALS) for name, p in both.items()}
 
 
 # --- scores -----------------------------------------------------------------------------------------------------------
@@ -263,19 +136,38 @@ def scores(
 ) -> pa.Table:
     """The pairs that the model puts in a band: link or review; those that share a declared key are decided already.
 
-    The bands begin at those weights, in thousandths of a bit.
+    The bands begin at those weights, in thousandths of a bit. A weight is a sum over its own pair in a fixed order, so
+    threads change nothing but the time.
     """
-    made = json.loads(model["model"][0].as_py()) if len(model) else {"settings": {"comparisons": []}}
-    settings = made["settings"]
-    if not settings["comparisons"] or not settings["blocking_rules_to_generate_predictions"] or len(fields) < 2:
+    settings = _settings(model["model"].to_pylist())
+    if settings is None or len(fields) < 2:
         return SCORES_SCHEMA.empty_table()
-    connection = _connection(fields)
-    predicted = _linker(connection, "prepared", settings).inference.predict(threshold_match_weight=review_from / 1000)
-    connection.register("holders", holders.select(["rule", "root", "node"]))
-    connection.sql(f"from {predicted.physical_name}").create_view("predicted")
-    found = connection.sql(_scored(settings, link_from)).to_arrow_table().cast(SCORES_SCHEMA)
-    connection.close()
-    return found
+    with comparing.prepared(fields) as connection:
+        predicted = training.duckdb_linker(connection, "prepared", settings).inference.predict(
+            threshold_match_weight=review_from / 1000
+        )
+        connection.register("holders", holders.select(["rule", "root", "node"]))
+        connection.sql(f"from {predicted.physical_name}").create_view("predicted")
+        return connection.sql(_scored(settings, link_from)).to_arrow_table().cast(SCORES_SCHEMA)
+
+
+def scores_on_spark(fields: Frame, model: Frame, holders: Frame) -> Frame:
+    """`scores` in Spark: weights and pairs as elsewhere, but for rare levels of spelling (see on_spark)."""
+    session = fields.to_native().sparkSession
+    settings = _settings([row["model"] for row in model.to_native().collect()])
+    if settings is None:
+        return frame_of(session.createDataFrame(SCORES_SCHEMA.empty_table()))
+    least = rules.MODEL_REVIEW_WEIGHT_MILLIBITS / 1000
+    on_spark.predicted(fields.to_native(), settings, least).createOrReplaceTempView("predicted")
+    holders.to_native().createOrReplaceTempView("holders")
+    return frame_of(session.sql(on_spark.in_spark(_scored(settings, rules.MODEL_LINK_WEIGHT_MILLIBITS))))
+
+
+def _settings(texts: list[str]) -> dict[str, Any] | None:
+    """The Splink settings of the model; None where nothing can be scored."""
+    settings: dict[str, Any] = json.loads(texts[0])["settings"] if texts else {}
+    has_both = settings.get("comparisons") and settings["blocking_rules_to_generate_predictions"]
+    return settings if has_both else None
 
 
 def _is_link(settings: dict[str, Any], link_from: int) -> str:
@@ -296,11 +188,10 @@ def _scored(settings: dict[str, Any], link_from: int) -> str:
         with decided as (
             select distinct a.node as one, b.node as other from holders a join holders b using (rule, root)
         )
-        select if(record_id_l < record_id_r, node_l, node_r) as "left",
-            if(record_id_l < record_id_r, node_r, node_l) as "right", {_is_link(settings, link_from)} as is_link,
+        select node_l as "left", node_r as "right", {_is_link(settings, link_from)} as is_link,
             round(match_weight * 1000)::bigint as millibits, round(match_probability, 6) as probability,
             {findings} as findings
         from predicted
         where not exists (from decided where one = node_l and other = node_r)
-        order by least(record_id_l, record_id_r), greatest(record_id_l, record_id_r)
+        order by place_l, place_r
     """
