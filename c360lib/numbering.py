@@ -26,6 +26,7 @@ NOBODY = -1
 _MOST_DIGITS, _MOST_HEADS, _SAMPLE = 15, 64, 1_000
 _WORD = 16
 _ZERO = ord("0")
+_FACTOR, _BUCKETS = 6364136223846793005, 1 << 22
 Ints = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
 Flags = npt.NDArray[np.bool_]
@@ -168,15 +169,23 @@ def repeated(key: Ints, lsn: Ints | None = None) -> npt.NDArray[np.bool_]:
     >>> repeated(np.array([7, 7, 8, 7]), np.array([1, 2, 1, 1])).tolist()
     [True, False, False, True]
     """
-    mixed = key if lsn is None else key * 6364136223846793005 + lsn
+    mixed = key if lsn is None else key * _FACTOR + lsn
     ordered = np.sort(mixed)
     twice = ordered[1:][ordered[1:] == ordered[:-1]]
+    found = np.zeros(len(key), bool)
     if not len(twice):
-        return np.zeros(len(key), bool)
-    place = np.minimum(np.searchsorted(twice, mixed), len(twice) - 1)
-    found: npt.NDArray[np.bool_] = twice[place] == mixed
+        return found
+    # A first, coarse look spares nearly all rows the search.
+    seen = np.zeros(_BUCKETS, bool)
+    seen[_bucket(twice)] = True
+    at = np.flatnonzero(seen[_bucket(mixed)])
+    found[at] = twice[np.minimum(np.searchsorted(twice, mixed[at]), len(twice) - 1)] == mixed[at]
     if lsn is not None:  # different pairs may mix to one number
         at = np.flatnonzero(found)
         _, same, counts = np.unique(np.stack([key[at], lsn[at]]), axis=1, return_inverse=True, return_counts=True)
         found[at] = counts[same] > 1
     return found
+
+
+def _bucket(numbers: Ints) -> Ints:
+    return (numbers * _FACTOR >> 40) & (_BUCKETS - 1)
