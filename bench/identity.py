@@ -32,7 +32,7 @@ from c360lib.schemas import RAW, TRUTH
 WEIGHED, DECLARED = ("splink", "scores"), ("peer_duckdb", "polars", "duckdb")
 STEPS = ("fields", "model")  # what the weighed candidates start from; measured once
 NAMES = {
-    "splink": "plain Splink: predict",
+    "splink": "plain Splink: prepare, predict",
     "scores": "c360lib: match_scores",
     "peer_duckdb": "DuckDB SQL by hand",
     "polars": "c360lib on polars",
@@ -170,10 +170,10 @@ def markdown(results: dict[int, dict[str, Result]], runs: int, load: str) -> str
         "all threads (a busy machine stretches seconds, and CPU far less), MB is the peak of the whole process.",
         f"Runs of each: {runs}; the best counts. Answers were compared first, and are equal.",
         "",
-        "- **Weighed**: plain Splink is `Linker(...).inference.predict` on the table that is prepared for it, with the",
-        "  model, blocking rules, threads and memory limit of c360lib. match_scores is that whole layer: preparing",
-        "  the table too, predict, leaving out pairs that a declared rule decides, the findings in words, in order.",
-        "  Neither clusters.",
+        "- **Weighed**: both begin with the accounts' fields in memory and prepare the table that is compared by the",
+        "  same SQL. Plain Splink then is `Linker(...).inference.predict`, with the model, blocking rules, threads and",
+        "  memory limit of c360lib. match_scores is that whole layer: also leaving out pairs that a declared rule",
+        "  decides, the findings in words, in order. Neither clusters.",
         "- **Declared**: customers.csv to the profile of every account, by the declared rules.",
         "",
     ]
