@@ -375,6 +375,17 @@ def test_the_manifest_tells_what_a_kept_model_could_not_weigh(tmp_path: Path) ->
     assert ["a", "b (not known to the model)", "c"] == probabilistic.told("probabilistic", file)["left_out"]
 
 
+def test_what_scores_by_a_model_is_a_part_of_the_release_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spark and another DuckDB may see a spelling otherwise; without a model nothing is added."""
+    here = probabilistic.fingerprint("model", "polars")
+    assert here == probabilistic.fingerprint("model", "duckdb")
+    assert here != probabilistic.fingerprint("model", "spark")
+    assert here != probabilistic.fingerprint("other", "polars")
+    assert "" == probabilistic.fingerprint("", "spark")
+    monkeypatch.setattr(probabilistic, "version", lambda _: "9")
+    assert here != probabilistic.fingerprint("model", "polars")
+
+
 def test_an_unknown_way_of_matching_is_refused(tmp_path: Path) -> None:
     """The message names the two there are."""
     with pytest.raises((UsageError, ContractError)):

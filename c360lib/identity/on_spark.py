@@ -1,8 +1,8 @@
 """Scores on Spark, where the build's engine is Spark: Splink's own backend, on the cluster's rows.
 
 It is the model of the other engines, in Spark's words. Splink's jar, which the engine gives to its session, brings
-Jaro-Winkler and Damerau-Levenshtein; nothing is downloaded. Its Jaro-Winkler counts letters where DuckDB's counts
-bytes, and half a transposition where DuckDB's counts none, so that a level may differ now and then.
+Jaro-Winkler and Damerau-Levenshtein; nothing is downloaded. Its Jaro-Winkler counts
+half a transposition where DuckDB's counts none, so that a level may differ now and then.
 """
 
 from __future__ import annotations

@@ -61,9 +61,12 @@ def checked(text: str, path: Path) -> str:
 
 
 def fingerprint(wanted: str, engine: str) -> str:
-    """What the model adds to a release id: nothing, or the model, the Splink that scores by it, and where it does."""
-    where = "spark " if engine == "spark" else ""
-    return f"{version('splink')} {where}{hashlib.sha256(wanted.encode()).hexdigest()}" if wanted else ""
+    """What the model adds to a release id: nothing, or the model and what scores by it.
+
+    The version of DuckDB counts: 2.0.0 compares spellings byte by byte, 2.0.1 letter by letter.
+    """
+    by = f"splink {version('splink')} duckdb {version('duckdb')}{' spark' if engine == 'spark' else ''}"
+    return f"{by} {hashlib.sha256(wanted.encode()).hexdigest()}" if wanted else ""
 
 
 def told(mode: str, file: Path) -> dict[str, Any]:
