@@ -1520,7 +1520,7 @@ def match_weight(findings, model, prior):
 #
 # The product writes down what it found. `identity_edges` has the pairs that the model linked, with their bits; the
 # review queue has those that it is not sure of, in words for a person, both accounts beside them. Put both into one
-# table, and look at a pair of each kind: two accounts of one man, and the twins.
+# table, and look at a pair of each kind: two accounts of one man, which the model has linked, and the twins.
 
 # %%
 edges, queue = weighed.table("identity_edges"), weighed.table("identity_review_queue")
