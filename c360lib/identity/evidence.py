@@ -46,8 +46,9 @@ def edges(holders: Frame, accounts: Frame, pairs: Frame, scores: Frame, refused:
     )
     weighed = _weighed(scores.filter(nw.col("is_link")))
     bare = weighed.select("rule", root=nw.lit(STEWARD).cast(_INT), node="node", other="other")
-    named = _with_record_ids(nw.concat([both.filter(nw.col("node") != nw.col("other")), must, bare]), accounts)
-    named = named.filter(nw.col("left_record_id") < nw.col("right_record_id"))
+    named = _in_order(
+        _with_record_ids(nw.concat([both.filter(nw.col("node") < nw.col("other")), must, bare]), accounts)
+    )
     no = refused.select("rule", node="left", other="right").with_columns(_refused=nw.lit(True))
     rows = named.join(no, on=["rule", "node", "other"], how="left")
     rows = rows.join(weighed, on=["rule", "node", "other"], how="left")
@@ -71,6 +72,14 @@ def _with_record_ids(rows: Frame, accounts: Frame) -> Frame:
     ids = accounts.select("node", "record_id")
     rows = rows.join(ids.rename({"record_id": "left_record_id"}), on="node", how="inner")
     return rows.join(ids.rename({"node": "other", "record_id": "right_record_id"}), on="other", how="inner")
+
+
+def _in_order(rows: Frame) -> Frame:
+    """Pairs with the smaller record_id on the left. A filter would do, but DuckDB joins all accounts by it first."""
+    ahead = nw.col("left_record_id") < nw.col("right_record_id")
+    swaps = {"node": "other", "left_record_id": "right_record_id"}
+    swaps |= {other: one for one, other in swaps.items()}
+    return rows.with_columns(nw.when(ahead).then(nw.col(a)).otherwise(nw.col(b)).alias(a) for a, b in swaps.items())
 
 
 def _weighed(scores: Frame) -> Frame:
