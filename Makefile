@@ -22,7 +22,7 @@ test: ## install what tests need and run them, but for the slow ones
 
 test-all: ## run every test, slow ones too, and those of Spark in an environment of their own (needs Java 17)
 	$(SETUP) --env $(ENV) test course identity
-	$(SETUP) --env .venv-spark spark test
+	$(SETUP) --env .venv-spark spark test identity
 	.venv-spark/$(notdir $(BIN))/python -m pytest -m spark tests
 	$(BIN)/python -m pytest $(NBVAL)
 

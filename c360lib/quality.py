@@ -237,7 +237,9 @@ def _identity_measures(files: Files, truth: pa.Table | None) -> list[Measure]:
             INFO,
             "source accounts for each 100 people",
         ),
-        Measure("edges_for_review", str(len(queue)), "", INFO, "links refused by a constraint, waiting for a steward"),
+        Measure(
+            "edges_for_review", str(len(queue)), "", INFO, "pairs that a constraint or the model leaves to a steward"
+        ),
         _at_most(
             "steward_links_overruled",
             overruled,
