@@ -103,6 +103,8 @@ class _Index:
         self.linked = linked.sort_by("node").combine_chunks()
         self.nodes: Ints = self.linked["node"].to_numpy()
         self.count = len(self.nodes)
+        self._place = np.full(int(self.nodes.max(initial=0)) + 1, self.count)  # nodes are row numbers: no search
+        self._place[self.nodes] = np.arange(self.count)
 
     @cached_property
     def dates(self) -> list[int | None]:
@@ -112,7 +114,7 @@ class _Index:
 
     def numbers(self, table: pa.Table, name: str) -> Ints:
         values: Ints = table[name].to_numpy().astype(np.int64)
-        return values if name == "rule" else np.searchsorted(self.nodes, values)
+        return values if name == "rule" else self._place[values]
 
     def pairs(self, pairs: pa.Table, is_link: bool) -> tuple[Ints, Ints]:
         chosen = pairs.filter(pa.array(np.asarray(pairs["is_link"]) == is_link))
