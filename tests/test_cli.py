@@ -402,3 +402,36 @@ def test_importing_loads_nothing_heavy(module: str) -> None:
     environment = {**os.environ, "PYTHONPATH": str(Path(c360lib.__file__).parents[1])}
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert "[]\n" == told.stdout
+
+
+CORE_ALONE = """
+import sys
+from importlib import metadata
+
+extras, found = ("duckdb", "jupytext", "matplotlib", "polars", "pyspark", "splink"), metadata.distribution
+sys.modules.update(dict.fromkeys(extras))  # neither imported nor found
+
+
+def distribution(name):
+    if name in extras:
+        raise metadata.PackageNotFoundError(name)
+    return found(name)
+
+
+metadata.distribution = distribution
+from c360lib.cli import main
+
+main()
+"""
+
+
+@pytest.mark.parametrize(("mode", "told"), [("deterministic", ""), ("probabilistic", "identity_model")])
+def test_the_core_alone_carries_data_to_the_report(tmp_path: Path, mode: str, told: str) -> None:
+    """What `make run` does in a fresh clone: no extra is installed, and a model that is asked for is only missed."""
+    words = ["run", str(tmp_path), "--customers", "40", "--identity", mode]
+    environment = {**os.environ, "PYTHONPATH": str(Path(c360lib.__file__).parents[1])}
+    command = [sys.executable, "-c", CORE_ALONE, *words]
+    ran = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False, env=environment)
+    assert (0, "") == (ran.returncode, ran.stderr)
+    assert "quality: " in ran.stdout
+    assert told in ran.stdout

@@ -65,8 +65,10 @@ def fingerprint(wanted: str, engine: str) -> str:
 
     The version of DuckDB counts: 2.0.0 compares spellings byte by byte, 2.0.1 letter by letter.
     """
+    if not wanted:
+        return ""
     by = f"splink {version('splink')} duckdb {version('duckdb')}{' spark' if engine == 'spark' else ''}"
-    return f"{by} {hashlib.sha256(wanted.encode()).hexdigest()}" if wanted else ""
+    return f"{by} {hashlib.sha256(wanted.encode()).hexdigest()}"
 
 
 def told(mode: str, file: Path) -> dict[str, Any]:
