@@ -43,7 +43,7 @@ def layers(engine: Engine, root: Path, asked: str, keep: dict[str, tuple[str, ..
     inputs["decisions_rows"] = loader.decisions
     if asked:
         wanted = probabilistic.asked(asked)
-        inputs["model_asked"] = engine.load(wanted.schema, wanted.to_batches())
+        inputs["model_asked"] = engine.load_table(wanted)
     else:
         inputs["match_scores"] = engine.load(probabilistic.SCORES_SCHEMA, [])
     end = end_of_day(AS_OF)

@@ -229,6 +229,16 @@ def typed(text: pa.Array, column: Column) -> pa.Array:
             return text
 
 
+def restored(text: pa.ChunkedArray, column: Column) -> pa.Array:
+    """A column of a file of ours, all text, as its kind again; what stands empty is null.
+
+    >>> from c360lib.schemas import RAW
+    >>> restored(pa.chunked_array([["7", ""]]), RAW["orders"].column("lsn")).to_pylist()
+    [7, None]
+    """
+    return typed(trimmed(text.combine_chunks()), column)
+
+
 def rendered(array: pa.Array, column: Column) -> pa.Array:
     """A typed column as it stands at rest: timestamps and dates as text, the rest unchanged.
 

@@ -23,7 +23,7 @@ Mask = npt.NDArray[np.bool_]
 REFERENCE = ("source_system", "customer_id")
 MATCH_KEYS = {"customers": normalise.KEYS, "support_tickets": ("email_key",)}
 ON_DELETE = ("event_ts", "ingest_ts", "op", "lsn")
-_ARROW = {
+ARROW = {
     "int": pa.int64(),
     "cents": pa.int64(),
     "ts": pa.int64(),
@@ -40,7 +40,7 @@ def typed_schema(table: Table, keep: Sequence[str] | None = None) -> pa.Schema:
     fields += [pa.field(name, pa.string()) for name in ("_fault", "_detail", "_issues")]
     if REFERENCE[1] in table.column_names:
         fields.append(pa.field("record_id", pa.string()))
-    fields += [pa.field(c.name, _ARROW[c.kind]) for c in _kept(table, keep)]
+    fields += [pa.field(c.name, ARROW[c.kind]) for c in _kept(table, keep)]
     fields += [pa.field(name, pa.string()) for name in MATCH_KEYS.get(table.name, ())]
     return pa.schema(fields)
 

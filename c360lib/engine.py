@@ -44,6 +44,10 @@ class Engine(ABC):
     def load(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Frame:
         """Arrow batches of that schema as a frame; they are read once, now."""
 
+    def load_table(self, table: pa.Table) -> Frame:
+        """An Arrow table as a frame."""
+        return self.load(table.schema, table.to_batches())
+
     def settle(self, frame: Frame, read_twice: bool) -> Frame:
         """The same rows as a layer's result; computed now if it is read more than once."""
         return self.materialise(frame) if read_twice else frame
@@ -245,7 +249,7 @@ class Spark(Engine):
             .config("spark.ui.showConsoleProgress", "false")
             .config("spark.sql.session.timeZone", "UTC")
             .config("spark.driver.memory", os.environ.get("C360_SPARK_MEMORY", "4g"))
-            .config("spark.jars", _splink_jar())
+            .config("spark.jars", splink_jar())
             .getOrCreate()
         )
         self._session.sparkContext.setLogLevel("ERROR")
@@ -272,7 +276,7 @@ class Spark(Engine):
         shutil.rmtree(self._files, ignore_errors=True)
 
 
-def _splink_jar() -> str:
+def splink_jar() -> str:
     """The file with Splink's functions for Spark; "" where Splink is not installed."""
     found = importlib.util.find_spec("splink")
     folder = Path(found.origin or "").parent / "internals" / "files" / "spark_jars" if found else Path()

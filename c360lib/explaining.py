@@ -82,22 +82,18 @@ def slice_tables(
     with Pandas() as engine:
         numbers, frames = Numbers(), {}
         for name, rows in _slice_rows(workspace, ours).items():
-            frames[f"{name}_rows"] = released.loaded(engine, numbers.numbered(rows, RAW[name]))
+            frames[f"{name}_rows"] = engine.load_table(numbers.numbered(rows, RAW[name]))
         decided = [*decisions(workspace), *more_decisions]
         frames |= {f"{STEWARD.name}_rows": engine.load(contract.typed_schema(STEWARD), decided)}
         model = released.model(workspace)  # as the release used it: which pairs were compared depends on all accounts
-        frames["model_asked"] = released.loaded(engine, probabilistic.asked(model))
-        frames["identity_model"] = released.loaded(engine, probabilistic.ready(model))
+        frames["model_asked"] = engine.load_table(probabilistic.asked(model))
+        frames["identity_model"] = engine.load_table(probabilistic.ready(model))
         blocked = read_table(workspace.table_file("silver", "blocked_keys"))
         for name, is_device in (("blocked_devices", True), ("blocked_identity_keys", False)):
             chosen = blocked.filter(pc.equal(pc.equal(blocked["kind"], "device"), is_device))
-            typed = pa.table({c.name: cells.typed(_one(chosen[c.name]), c) for c in SILVER["blocked_keys"].columns})
-            frames[name] = released.loaded(engine, typed)
+            typed = pa.table({c.name: cells.restored(chosen[c.name], c) for c in SILVER["blocked_keys"].columns})
+            frames[name] = engine.load_table(typed)
         return {name: engine.table(frame) for name, frame in run_layers(engine, frames, at, targets)}
-
-
-def _one(column: pa.ChunkedArray) -> pa.Array:
-    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
 
 def _slice_rows(workspace: Workspace, ours: set[str]) -> dict[str, pa.Table]:

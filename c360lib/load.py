@@ -93,7 +93,7 @@ class Loader:
             _write_bronze(self.stage, BRONZE[name].column_names, name, self.suffix, iter(()))
         if name == "customers" and source.usable == 0:
             raise ContractError(_no_usable_rows(path, source))
-        return self.engine.load(whole.schema, whole.to_batches())
+        return self.engine.load_table(whole)
 
     def decisions(self) -> Frame:
         """The rows of the stewards' decisions."""

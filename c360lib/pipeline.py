@@ -263,7 +263,7 @@ def _made(engine: Engine, layer: Layer, frames: list[Frame | None], at: Moment, 
         return engine.materialise(layer.on_spark(at, *frames))
     if layer.on_driver:
         table = layer.make(at, *(engine.table(frame) for frame in frames if frame is not None))
-        return engine.load(table.schema, table.to_batches())
+        return engine.load_table(table)
     with engine.making():
         frame: Frame | None = layer.make(at, *frames)
         return None if frame is None else engine.settle(frame, read_twice)

@@ -77,10 +77,6 @@ def _digest(promised: dict[str, str]) -> str:
 
 def _read(folder: Path, digest: str) -> Predecessor:
     files, table = Files(folder), SILVER["identity_events"]
-    texts = files.read(table.name, table.column_names).combine_chunks()
-    events = pa.table([cells.typed(_one(texts[c.name]), c) for c in table.columns], schema=EVENTS_SCHEMA)
+    texts = files.read(table.name, table.column_names)
+    events = pa.table([cells.restored(texts[c.name], c) for c in table.columns], schema=EVENTS_SCHEMA)
     return Predecessor(folder.name, digest, files.read("customer_identity", PROFILES_SCHEMA.names), events)
-
-
-def _one(column: pa.ChunkedArray) -> pa.Array:
-    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)

@@ -52,14 +52,9 @@ def inputs(engine: Engine, workspace: Workspace) -> dict[str, Callable[[], Frame
     numbers = Numbers()
 
     def loads(name: str) -> Callable[[], Frame]:
-        return lambda: loaded(engine, numbers.numbered(source_rows(workspace, name), RAW[name]))
+        return lambda: engine.load_table(numbers.numbered(source_rows(workspace, name), RAW[name]))
 
     def decided() -> Frame:
         return engine.load(contract.typed_schema(STEWARD), load.decisions(workspace))
 
     return {**{f"{name}_rows": loads(name) for name in RAW}, f"{STEWARD.name}_rows": decided}
-
-
-def loaded(engine: Engine, table: pa.Table) -> Frame:
-    """An Arrow table in the engine."""
-    return engine.load(table.schema, table.to_batches())

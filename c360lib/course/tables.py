@@ -175,8 +175,8 @@ def _built(customers: int, seed: int, names: str, identity: str, steward: str) -
             root.mkdir(parents=True)
             workspace = Workspace(root)
             if model is not None:
-                (workspace.data / "models").mkdir(parents=True)
-                shutil.copyfile(model, workspace.data / "models" / "identity.json")
+                workspace.model_file.parent.mkdir(parents=True)
+                shutil.copyfile(model, workspace.model_file)
             _make(workspace, customers, seed, names, identity)
             for log in _as_it_grew(steward):
                 workspace.steward_file.parent.mkdir(parents=True, exist_ok=True)
@@ -237,7 +237,7 @@ def _text(table: pa.Table) -> pd.DataFrame:
 
 def _typed(text: pa.ChunkedArray, column: Column) -> pd.Series:
     """A column of text as its kind in pandas."""
-    array = cells.typed(cells.trimmed(text.combine_chunks()), column)
+    array = cells.restored(text, column)
     match column.kind:
         case "ts":
             return pd.Series(

@@ -17,12 +17,12 @@ from typing import Any
 import pyarrow as pa
 
 from c360lib import rules
+from c360lib.identity.normalise import KEYS
 
-FIELDS = ("first_name_key", "last_name_key", "email_key", "phone_key", "loyalty_key", "street_key")
 MEMORY_LIMIT = "4GB"
 THREADS = os.cpu_count() or 1
 PREPARED = f"""
-    select row_number() over (order by record_id) as place, node, {", ".join(FIELDS)},
+    select row_number() over (order by record_id) as place, node, {", ".join(KEYS)},
         strftime(date '1970-01-01' + date_of_birth::integer, '%Y%m%d') as birth_text,
         strftime(date '1970-01-01' + date_of_birth::integer, '%Y') as birth_year_text,
         lower(trim(city)) as city_key, lower(replace(postcode, ' ', '')) as postcode_key,

@@ -199,7 +199,7 @@ class Matching:
             "decisions_rows": pa.Table.from_batches([*self.decisions, *more_decisions], contract.typed_schema(STEWARD)),
             "value": _NO_VALUE,
         }
-        frames = {name: released.loaded(self.engine, table) for name, table in given.items()}
+        frames = {name: self.engine.load_table(table) for name, table in given.items()}
         return {n: self.engine.table(frame) for n, frame in run_layers(self.engine, frames, self.at, targets)}
 
     def persons(self, clusters: pa.Table) -> dict[str, int]:
@@ -213,7 +213,7 @@ def matching(engine: Engine, workspace: Workspace, asked: str) -> Matching:
     """The evidence of the published release, weighed by the model whose text is given; "" by declared rules alone."""
     at = released.moment(workspace.manifest())
     frames = dict(released.inputs(engine, workspace))
-    frames["model_asked"] = lambda: released.loaded(engine, probabilistic.asked(asked))
+    frames["model_asked"] = lambda: engine.load_table(probabilistic.asked(asked))
     tables = {}
     for name, frame in run_layers(engine, frames, at, _EVIDENCE):
         tables[name] = engine.table(frame)
@@ -346,7 +346,7 @@ def true_marts(
 ) -> tuple[Marts, dict[str, int]]:
     """The marts that the layers make once the true clusters are given, and the lifetime value of each account."""
     clusters = costs.true_clusters(accounts, persons)
-    given = {**inputs, "clusters": released.loaded(engine, clusters)}
+    given = {**inputs, "clusters": engine.load_table(clusters)}
     targets = ("order_states", "customer_identity", "customer_360", "activation_candidates")
     made: dict[str, pa.Table] = {}
     for name, frame in run_layers(engine, given, at, targets):

@@ -17,9 +17,9 @@ def _rule_text(values: dict[int, str]) -> nw.Expr:
     return nw.col("rule").replace_strict(values, default=nw.lit(None, _TEXT), return_dtype=_TEXT)
 
 
-_NAMES = {STEWARD: STEWARD_RULE, MODEL: MODEL_RULE, **{n: rule.name for n, rule in enumerate(MATCH_RULES)}}
+NAMES = {STEWARD: STEWARD_RULE, MODEL: MODEL_RULE, **{n: rule.name for n, rule in enumerate(MATCH_RULES)}}
 _EVIDENCE = {STEWARD: "decided by a steward", **{n: " + ".join(rule.columns) for n, rule in enumerate(MATCH_RULES)}}
-_WEIGHTS = {STEWARD: STEWARD_WEIGHT, **{n: rule.weight for n, rule in enumerate(MATCH_RULES)}}
+WEIGHTS = {STEWARD: STEWARD_WEIGHT, **{n: rule.weight for n, rule in enumerate(MATCH_RULES)}}
 
 
 def customer_identity(identified: Frame, people: Frame) -> Frame:
@@ -27,7 +27,7 @@ def customer_identity(identified: Frame, people: Frame) -> Frame:
     rows = identified.join(people.select("person", "profile_id"), on="person", how="left")
     linked = ~nw.col("rule").is_null()
     rows = rows.with_columns(
-        match_rule=_rule_text(_NAMES),
+        match_rule=_rule_text(NAMES),
         source_event_ts=nw.col("event_ts"),
         match_probability=nw.when(linked & (nw.col("rule") == MODEL))
         .then(nw.col("probability"))
@@ -38,27 +38,21 @@ def customer_identity(identified: Frame, people: Frame) -> Frame:
 
 def edges(holders: Frame, accounts: Frame, pairs: Frame, scores: Frame, refused: Frame, bridge_pairs: Frame) -> Frame:
     """Every pair within every usable key, every must_link and every link of the model: identity_edges."""
-    both = holders.join(holders.rename({"node": "other"}), on=["rule", "root"], how="inner").select(
-        "rule", "root", "node", "other"
-    )
-    must = pairs.filter(nw.col("is_link")).select(
-        rule=nw.lit(STEWARD).cast(_INT), root=nw.lit(STEWARD).cast(_INT), node="left", other="right"
-    )
+    both = holders.join(holders.rename({"node": "other"}), on=["rule", "root"], how="inner")
+    both = both.filter(nw.col("node") < nw.col("other")).select("rule", "node", "other")
+    must = pairs.filter(nw.col("is_link")).select(rule=nw.lit(STEWARD).cast(_INT), node="left", other="right")
     weighed = _weighed(scores.filter(nw.col("is_link")))
-    bare = weighed.select("rule", root=nw.lit(STEWARD).cast(_INT), node="node", other="other")
-    named = _in_order(
-        _with_record_ids(nw.concat([both.filter(nw.col("node") < nw.col("other")), must, bare]), accounts)
-    )
+    named = _in_order(_with_record_ids(nw.concat([both, must, weighed.select("rule", "node", "other")]), accounts))
     no = refused.select("rule", node="left", other="right").with_columns(_refused=nw.lit(True))
     rows = named.join(no, on=["rule", "node", "other"], how="left")
     rows = rows.join(weighed, on=["rule", "node", "other"], how="left")
     alone = bridge_pairs.with_columns(_bridge=nw.lit(True))
     rows = rows.join(alone, on=["node", "other"], how="left")
-    weight = nw.col("rule").replace_strict(_WEIGHTS, default=0, return_dtype=_INT)
+    weight = nw.col("rule").replace_strict(WEIGHTS, default=0, return_dtype=_INT)
     return rows.select(
         "left_record_id",
         "right_record_id",
-        match_rule=_rule_text(_NAMES),
+        match_rule=_rule_text(NAMES),
         rule_version=nw.lit(RULES_VERSION),
         weight=weight,
         match_probability=nw.coalesce(nw.col("probability"), nw.lit(CERTAIN)),

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from c360lib.contract import ARROW
 from c360lib.engine import Frame
 from c360lib.schemas import SILVER
 
@@ -23,9 +24,8 @@ Row = dict[str, Any]
 MERGE, SPLIT, MOVE, RETIRE = "merge", "split", "move", "retire"
 ERASED = "erased-"
 _ENDS = ("from_profile_id", "to_profile_id")
-_KINDS = {"text": pa.string(), "int": pa.int64(), "ts": pa.int64()}
 PROFILES_SCHEMA = pa.schema([("record_id", pa.string()), ("profile_id", pa.string())])
-EVENTS_SCHEMA = pa.schema([(c.name, _KINDS[c.kind]) for c in SILVER["identity_events"].columns])
+EVENTS_SCHEMA = pa.schema([(c.name, ARROW[c.kind]) for c in SILVER["identity_events"].columns])
 
 
 def profile_of(record_id: str) -> str:

@@ -44,7 +44,7 @@ def _fields(workspace: Workspace) -> Any:
         loader = Loader(engine, workspace)
         inputs: dict[str, Any] = {f"{name}_rows": loader.source(name) for name in SOURCES}
         asked = probabilistic.asked("train")
-        inputs["model_asked"] = engine.load(asked.schema, asked.to_batches())
+        inputs["model_asked"] = engine.load_table(asked)
         end = end_of_day(moment_text(loader.loaded.reach))
         return next(engine.table(frame) for _, frame in run_layers(engine, inputs, Moment(end, end), ("match_fields",)))
 

@@ -14,6 +14,7 @@ import unicodedata
 from functools import cache
 from typing import Any
 
+from c360lib.engine import splink_jar
 from c360lib.errors import UsageError
 from c360lib.identity import comparing, training
 
@@ -26,17 +27,12 @@ def predicted(fields: Any, settings: dict[str, Any], review_bits: float) -> Any:
     if not session.catalog.functionExists("jaro_winkler"):
         raise UsageError(
             "--engine spark: this Spark session was started without the jar of Splink; start it with spark.jars set to "
-            f"{jar()}, or let c360 start it"
+            f"{splink_jar()}, or let c360 start it"
         )
     table = session.sql(in_spark(comparing.PREPARED)).persist()
     spoken = json.loads(json.dumps(settings).replace("jaro_winkler_similarity(", "jaro_winkler("))
     found = training.linker(database, table, spoken).inference.predict(threshold_match_weight=review_bits)
     return session.table(found.physical_name)
-
-
-def jar() -> str:
-    """Where Splink's functions for Spark stand."""
-    return str(importlib.import_module("splink.backends.spark").similarity_jar_location())
 
 
 def in_spark(sql: str) -> str:

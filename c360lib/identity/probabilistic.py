@@ -30,6 +30,7 @@ from c360lib import rules
 from c360lib.engine import Frame, frame_of
 from c360lib.errors import ContractError
 from c360lib.identity import comparing, on_spark, training
+from c360lib.identity.normalise import KEYS
 
 MODES = ("deterministic", "probabilistic")
 MODEL_SCHEMA = pa.schema([("model", pa.string())])
@@ -99,7 +100,7 @@ def ready(text: str) -> pa.Table:
 
 def fields(accounts: Frame, wanted: Frame) -> Frame:
     """What is compared of each account; no row where nothing is asked."""
-    columns = ["node", "record_id", "date_of_birth", "city", "postcode", *comparing.FIELDS]
+    columns = ["node", "record_id", "date_of_birth", "city", "postcode", *KEYS]
     return accounts.select(columns).join(wanted.select("asked"), how="cross").select(columns)
 
 

@@ -11,15 +11,14 @@ from typing import Any
 import narwhals as nw
 import pyarrow as pa
 
+from c360lib.contract import ARROW
 from c360lib.engine import Frame
 from c360lib.identity import words
 from c360lib.identity.clusters import MODEL, STEWARD
-from c360lib.rules import DECLARED_PRIORITY_MILLIBITS, MATCH_RULES, MODEL_RULE, STEWARD_RULE, STEWARD_WEIGHT
+from c360lib.identity.evidence import CERTAIN, NAMES, WEIGHTS
+from c360lib.identity.normalise import KEYS
+from c360lib.rules import DECLARED_PRIORITY_MILLIBITS
 from c360lib.schemas import REVIEWED, SILVER
-
-_KEYS = ("first_name_key", "last_name_key", "email_key", "phone_key", "loyalty_key", "street_key")
-_KINDS = {"int": pa.int64(), "cents": pa.int64(), "date": pa.int64(), "bool": pa.bool_(), "ratio": pa.float64()}
-CERTAIN = 1.0
 
 
 def pairs(refused: Frame, scores: Frame, clusters: Frame, decided: Frame) -> Frame:
@@ -52,7 +51,7 @@ def records(pairs: Frame, identified: Frame, people: Frame, value: Frame) -> Fra
     """One row an account of a pair: `node`, what is shown and compared of it, and its person's id and value."""
     asked = nw.concat([pairs.select(node=end) for end in ("left", "right")]).unique("node")
     shown = ["node", "person", "record_id", "is_deleted", *(column.name for column in REVIEWED)]
-    rows = identified.select(*dict.fromkeys([*shown, *_KEYS])).join(asked, on="node", how="semi")
+    rows = identified.select(*dict.fromkeys([*shown, *KEYS])).join(asked, on="node", how="semi")
     rows = rows.join(people.select("person", "profile_id"), on="person", how="inner")
     rows = rows.join(value.select("person", value_cents="lifetime_value_cents"), on="person", how="left")
     return rows.with_columns(nw.col("value_cents").fill_null(0))
@@ -66,15 +65,15 @@ def queue(pairs: pa.Table, records: pa.Table) -> pa.Table:
         strongest.setdefault((pair["left"], pair["right"]), pair)
     rows = [_row(pair, accounts[pair["left"]], accounts[pair["right"]]) for pair in strongest.values()]
     columns = SILVER["identity_review_queue"].columns
-    schema = pa.schema([(column.name, _KINDS.get(column.kind, pa.string())) for column in columns])
+    schema = pa.schema([(column.name, ARROW[column.kind]) for column in columns])
     return pa.Table.from_pylist(rows, schema=schema)
 
 
 def _row(pair: dict[str, Any], left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
     rule, weight = pair["rule"], pair["millibits"]
     row = {
-        "priority": weight if rule == MODEL else DECLARED_PRIORITY_MILLIBITS + _weight(rule),
-        "match_rule": {STEWARD: STEWARD_RULE, MODEL: MODEL_RULE}.get(rule) or MATCH_RULES[rule].name,
+        "priority": weight if rule == MODEL else DECLARED_PRIORITY_MILLIBITS + WEIGHTS[rule],
+        "match_rule": NAMES[rule],
         "reason": pair["reason"],
         "match_probability": CERTAIN if pair["probability"] is None else pair["probability"],
         "question": words.question(rule, pair["reason"], weight, pair["findings"]),
@@ -85,7 +84,3 @@ def _row(pair: dict[str, Any], left: dict[str, Any], right: dict[str, Any]) -> d
         told = ("record_id", "profile_id", "value_cents", "is_deleted", *(column.name for column in REVIEWED))
         row |= {f"{side}_{name}": account[name] for name in told}
     return row
-
-
-def _weight(rule: int) -> int:
-    return STEWARD_WEIGHT if rule == STEWARD else MATCH_RULES[rule].weight
