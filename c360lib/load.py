@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from c360lib import bronze, contract
 from c360lib.engine import Engine, Frame
 from c360lib.errors import ContractError
 from c360lib.files import file_sha256, table_writer, write_table
-from c360lib.numbering import Numbers
+from c360lib.numbering import Numbers, SourceNumbers
 from c360lib.schemas import BRONZE, RAW, STEWARD, Table
 from c360lib.workspace import Workspace, in_order, open_raw
 
@@ -82,10 +83,11 @@ class Loader:
         table, path = RAW[name], self.workspace.raw_file(name)
         source = self.loaded.sources[name] = Source(present=path.exists() and path.stat().st_size > 0)
         chosen = None if self.keep is None else (*self.keep[name], *table.key)
-        rows: Iterator[pa.RecordBatch] = iter(())
+        numbers, rows = self.numbers.of(table), iter(())
         if source.present or name == "customers":
-            rows = _typed_batches(path, table, source, self.stage, self.suffix, chosen)
-        whole = self.numbers.numbered(pa.Table.from_batches(rows, contract.typed_schema(table, chosen)), table)
+            rows = _typed_batches(path, table, source, numbers, self.stage, self.suffix, chosen)
+        schema = numbers.schema(contract.typed_schema(table, chosen))
+        whole = numbers.finished(pa.Table.from_batches(rows, schema))
         if self.keep is not None:
             unwanted = set(table.entity) - set(self.keep[name])
             whole = whole.drop_columns([column for column in whole.column_names if column in unwanted])
@@ -131,7 +133,13 @@ def _no_usable_rows(path: Path, source: Source) -> str:
 
 
 def _typed_batches(
-    path: Path, table: Table, source: Source, stage: Path | None, suffix: str, keep: Sequence[str] | None
+    path: Path,
+    table: Table,
+    source: Source,
+    numbers: SourceNumbers,
+    stage: Path | None,
+    suffix: str,
+    keep: Sequence[str] | None,
 ) -> Iterator[pa.RecordBatch]:
     if not path.exists():
         raise ContractError(
@@ -146,11 +154,12 @@ def _typed_batches(
     def work(block: bytes) -> tuple[pa.Table | None, pa.RecordBatch]:
         parsed = bronze.parse(block, header.columns, wanted)
         if stage is None:
-            return None, contract.typed_rows(bronze.numbered(parsed), table, keep)
+            return None, numbers.begun(contract.typed_rows(bronze.numbered(parsed), table, keep))
         rows = bronze.with_lineage(parsed, path.name, 1, hashed)
-        return rows, contract.typed_rows(rows, table, keep)
+        return rows, numbers.begun(contract.typed_rows(rows, table, keep))
 
-    results = _numbered(in_order(work, blocks), source)
+    first_alone = map(work, itertools.islice(blocks, 1))
+    results = _numbered(itertools.chain(first_alone, in_order(work, blocks)), source)
     if stage is None:
         yield from (typed for _, typed in results)
         return

@@ -4,13 +4,13 @@ Two numbers are equal exactly where the texts are. Accounts are numbered across 
 source names them; other ids within their source. A number means nothing in another run and never reaches a file.
 
 Most ids end in digits (`shop:3595786894`, `E750226630017`) and few texts stand before them. Such an id is those digits,
-how many they are, and the place of what stands before them among all that was seen there; nothing is looked up. Every
-other id gets its number from a dictionary, which for millions of ids costs far more than to read the file.
+how many they are, and the place of what stands before them among all that was seen there; nothing is looked up, so
+blocks of a file are numbered side by side. Every other id gets its number from a dictionary, once all are there.
 """
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,7 @@ DEVICE = "anonymous_id"
 NOBODY = -1
 _MOST_DIGITS, _MOST_HEADS, _SAMPLE = 15, 64, 1_000
 _WORD = 16
-_ZERO = ord("0")
+_ZEROS, _SIXES, _HIGH = (np.uint64(int(byte * 8, 16)) for byte in ("30", "06", "f0"))
 _FACTOR, _BUCKETS = 6364136223846793005, 1 << 22
 Ints = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
@@ -38,9 +38,12 @@ class Numbers:
     def __init__(self) -> None:
         self._accounts = _Space()
 
+    def of(self, table: Table) -> SourceNumbers:
+        """The numbers of a raw table's rows, to be given block by block."""
+        return SourceNumbers(table, self._accounts)
+
     def numbered(self, rows: pa.Table, table: Table) -> pa.Table:
-        """Typed rows of a raw table with `_account` (its record_id), `_entity` (its key without lsn), `_device`, and
-        `_is_repeated`: another row, usable or not, has its key.
+        """Typed rows of a raw table with their numbers; see `SourceNumbers`.
 
         >>> from c360lib.schemas import RAW
         >>> rows = pa.table({"request_id": ["R2", "R1", "R2"], "record_id": pa.array(["a:x", None, "a:x"])})
@@ -48,84 +51,119 @@ class Numbers:
         >>> found["_account"].to_pylist(), found["_is_repeated"].to_pylist()
         ([-2, None, -2], [True, False, True])
         """
-        account = self._accounts.numbers(rows["record_id"])
-        entity = account if table.entity == REFERENCE else _together([rows[name] for name in table.entity])
-        key = entity.fill_null(NOBODY).to_numpy()
-        lsn = rows["lsn"].fill_null(NOBODY).to_numpy() if table.is_cdc and "lsn" in rows.column_names else None
-        found = {"_account": account, "_entity": pa.array(key), "_is_repeated": pa.array(repeated(key, lsn))}
+        numbers = self.of(table)
+        pieces = [numbers.begun(batch) for batch in rows.to_batches()]
+        return numbers.finished(pa.Table.from_batches(pieces, numbers.schema(rows.schema)))
+
+
+class SourceNumbers:
+    """The numbers of the rows of one raw table: `_account` (its record_id), `_entity` (its key without lsn), `_device`.
+
+    Blocks may be begun side by side after the first of them; a number that no digits tell is NOBODY until the end.
+    """
+
+    def __init__(self, table: Table, accounts: _Space) -> None:
+        self._table = table
+        self._spaces: dict[str, tuple[tuple[str, ...], _Space]] = {"_account": (("record_id",), accounts)}
+        if table.entity != REFERENCE:
+            self._spaces["_entity"] = (table.entity, _Space())
         if DEVICE in table.column_names:
-            found["_device"] = _Space().numbers(rows[DEVICE])
-        for name, numbers in found.items():
-            rows = rows.append_column(name, numbers)
-        return rows
+            self._spaces["_device"] = ((DEVICE,), _Space())
+
+    def schema(self, typed: pa.Schema) -> pa.Schema:
+        """The schema of blocks that are begun, from that of typed rows."""
+        for name in self._spaces:
+            typed = typed.append(pa.field(name, pa.int64()))
+        return typed
+
+    def begun(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        """A block with the numbers that its texts tell; an absent text has none."""
+        numbers = [space.numbers(_texts(rows, columns)) for columns, space in self._spaces.values()]
+        return pa.record_batch([*rows.columns, *numbers], schema=self.schema(rows.schema))
+
+    def finished(self, rows: pa.Table) -> pa.Table:
+        """All blocks with every number, and `_is_repeated`: another row, usable or not, has its key.
+
+        An entity is always a number, NOBODY where part of its key is absent.
+        """
+        for name, (columns, space) in self._spaces.items():
+            left = pc.fill_null(pc.equal(rows[name], NOBODY), False).combine_chunks()
+            if left.true_count:
+                found = space.looked_up(_texts(rows.filter(left), columns))
+                rows = _with(rows, name, pc.replace_with_mask(rows[name].combine_chunks(), left, found))
+        entity = rows["_entity"] if "_entity" in self._spaces else rows["_account"]
+        entity = pc.fill_null(entity, NOBODY)
+        is_ordered = self._table.is_cdc and "lsn" in rows.column_names
+        lsn = rows["lsn"].fill_null(NOBODY).to_numpy() if is_ordered else None
+        is_repeated = pa.array(repeated(entity.to_numpy(), lsn))
+        return _with(_with(rows, "_entity", entity), "_is_repeated", is_repeated)
+
+
+def _with(rows: pa.Table, name: str, column: pa.Array | pa.ChunkedArray) -> pa.Table:
+    """The table with a column of that name, new or in place of the one it has."""
+    at = rows.column_names.index(name) if name in rows.column_names else rows.num_columns
+    return rows.set_column(at, name, column) if at < rows.num_columns else rows.append_column(name, column)
+
+
+def _texts(rows: pa.RecordBatch | pa.Table, columns: tuple[str, ...]) -> Any:
+    """One column of text; of several the texts joined: a system has no colon, so different keys stay different."""
+    parts = [rows[name] for name in columns]
+    return parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, ":")
 
 
 class _Space:
     """Texts that are told apart from each other: one number for each, null for none.
 
-    What may stand before the digits is settled by the first texts, so that one text goes one way for good.
+    What may stand before the digits is settled by the first block, so that one text goes one way for good.
     """
 
     def __init__(self) -> None:
         self._heads: list[bytes] | None = None
         self._others = pa.array([], pa.string())
 
-    def numbers(self, texts: pa.ChunkedArray) -> pa.Array:
-        """The number of each text: below NOBODY from the dictionary, else made of the text itself."""
+    def numbers(self, texts: pa.Array) -> pa.Array:
+        """The number that the text itself tells; NOBODY where it is to be looked up."""
         if self._heads is None and len(texts):
             self._heads = _frequent_heads(texts)
-        with ThreadPoolExecutor() as pool:
-            made = pool.map(lambda piece: _from_digits(piece, self._heads or []), texts.chunks)
-            found = [self._completed(piece, number) for piece, number in zip(texts.chunks, made, strict=True)]
-        return pa.concat_arrays(found) if found else pa.array([], pa.int64())
+        number = _from_digits(texts, self._heads or [])
+        return pa.array(number, mask=np.asarray(pc.is_null(texts)) if texts.null_count else None)
 
-    def _completed(self, texts: pa.Array, number: Ints) -> pa.Array:
-        named = np.asarray(pc.is_valid(texts))
-        left = named & (number == NOBODY)
-        if left.any():
-            number[left] = self._looked_up(texts.filter(pa.array(left)))
-        return pa.array(number, mask=None if named.all() else ~named)
-
-    def _looked_up(self, texts: pa.Array) -> Ints:
-        """Numbers from the dictionary; a text not seen before gets the next one down."""
-        coded = texts.dictionary_encode()
+    def looked_up(self, texts: pa.ChunkedArray) -> pa.Array:
+        """Numbers from the dictionary, below NOBODY; a text not seen before gets the next one down."""
+        coded = texts.dictionary_encode().unify_dictionaries().combine_chunks()
         place = pc.index_in(coded.dictionary, value_set=self._others)
-        new = np.asarray(pc.is_null(place))
+        new = pc.is_null(place)
         at = np.array(pc.fill_null(place, NOBODY), np.int64)
-        at[new] = np.arange(len(self._others), len(self._others) + new.sum())
-        if new.any():
-            self._others = pa.concat_arrays([self._others, coded.dictionary.filter(pa.array(new))])
-        numbers: Ints = NOBODY - 1 - at[coded.indices.to_numpy()]
-        return numbers
+        at[np.asarray(new)] = np.arange(len(self._others), len(self._others) + new.true_count)
+        self._others = pa.concat_arrays([self._others, coded.dictionary.filter(new)])
+        return pa.array(NOBODY - 1 - at[coded.indices.to_numpy()])
 
 
-def _frequent_heads(texts: pa.ChunkedArray) -> list[bytes]:
+def _frequent_heads(texts: pa.Array) -> list[bytes]:
     """What stands before the digits in a sample of the texts; nothing where that is nearly always another text."""
-    step = max(1, len(texts) // _SAMPLE)
-    pieces = [piece.take(pa.array(np.arange(0, len(piece), step))).to_pylist() for piece in texts.chunks]
-    sample = (text.encode() for piece in pieces for text in piece if text is not None)
-    ends = (text[:-_MOST_DIGITS] + text[-_MOST_DIGITS:].rstrip(b"0123456789") for text in sample)
+    sample = texts.take(pa.array(np.arange(0, len(texts), max(1, len(texts) // _SAMPLE)))).drop_null().to_pylist()
+    coded = (text.encode() for text in sample)
+    ends = (text[:-_MOST_DIGITS] + text[-_MOST_DIGITS:].rstrip(b"0123456789") for text in coded)
     heads = sorted({head for head in ends if len(head) <= _WORD})
     return heads if len(heads) <= _MOST_HEADS else []
 
 
 def _from_digits(texts: pa.Array, heads: list[bytes]) -> Ints:
     """The number of each text that is one of the heads and digits; NOBODY for any other."""
-    number = np.full(len(texts), NOBODY, np.int64)
     starts, data = text_buffers(texts)
-    lengths = np.diff(starts)
-    data = np.concatenate([np.zeros(_WORD, np.uint8), data, np.zeros(_WORD, np.uint8)])
+    starts, data = starts - starts[0], data[starts[0] : starts[-1]]
+    padding = np.zeros(_WORD, np.uint8)
+    data = np.concatenate([padding, data, padding])
     words = np.ndarray(len(data) - _WORD + 1, f"V{_WORD}", data, strides=(1,))  # each begins one byte later
-    for length in np.flatnonzero(np.bincount(lengths)).tolist() if heads and len(texts) else ():
-        rows = np.flatnonzero(lengths == length)
-        first, last = (words[at].view("<u8").reshape(-1, 2) for at in (starts[rows] + _WORD, starts[rows] + length))
-        for code, head in enumerate(heads):
-            digits = length - len(head)
-            if 0 < digits <= _MOST_DIGITS:
-                value, is_number = _value(last, digits)
-                whole = (value * (_MOST_DIGITS + 1) + digits) * _MOST_HEADS + code
-                number[rows] = np.where(is_number & _begins_with(first, head), whole, number[rows])
-    return number
+    first, last = (words[at].view("<u8").reshape(-1, 2) for at in (starts[:-1] + _WORD, starts[1:]))
+    lengths = np.diff(starts)
+    code, digits = np.zeros(len(texts), np.int64), np.zeros(len(texts), np.intp)
+    for place, head in enumerate(heads):
+        count = lengths - len(head)
+        found = _begins_with(first, head) & (count > 0) & (count <= _MOST_DIGITS)
+        code[found], digits[found] = place, count[found]
+    value, is_number = _value(last, digits)
+    return np.where(is_number & (digits > 0), (value * (_MOST_DIGITS + 1) + digits) * _MOST_HEADS + code, NOBODY)
 
 
 def _words(text: bytes) -> Words:
@@ -134,33 +172,28 @@ def _words(text: bytes) -> Words:
 
 def _begins_with(first: Words, head: bytes) -> Flags:
     """Whether the first bytes of a text, as two words, are the head's."""
-    mask, wanted = _words((b"\xff" * len(head)).ljust(_WORD, b"\0")), _words(head.ljust(_WORD, b"\0"))
-    same: Flags = ((first[:, 0] & mask[0]) == wanted[0]) & ((first[:, 1] & mask[1]) == wanted[1])
+    same = np.ones(len(first), bool)
+    for at in range(0, len(head), 8):
+        part = head[at : at + 8]
+        mask, wanted = _words((b"\xff" * len(part)).ljust(8, b"\0")), _words(part.ljust(8, b"\0"))
+        same &= (first[:, at // 8] & mask) == wanted
     return same
 
 
-def _value(last: Words, digits: int) -> tuple[Ints, Flags]:
-    """What the last bytes of a text, as two words, say as so many digits, and whether they are digits."""
-    ones = last.view(np.uint8) - _ZERO  # below "0" wraps around
-    ones[:, : _WORD - digits] = 0
-    beyond = (ones > 9).view(np.uint64)
-    twos = ones[:, 0::2] * np.uint8(10) + ones[:, 1::2]
-    fours = twos[:, 0::2] * np.uint16(100) + twos[:, 1::2]
-    eights = fours[:, 0::2] * np.uint32(10_000) + fours[:, 1::2]
-    return eights[:, 0] * np.int64(100_000_000) + eights[:, 1], (beyond[:, 0] | beyond[:, 1]) == 0
+_LAST = np.stack([_words((b"\xff" * count).rjust(_WORD, b"\0")) for count in range(_WORD + 1)])
 
 
-def _together(columns: list[pa.ChunkedArray]) -> pa.Array:
-    """One number for the texts of several columns."""
-    number = _Space().numbers(columns[-1])
-    for column in columns[:-1]:
-        coded = column.combine_chunks().dictionary_encode()
-        count = len(coded.dictionary) + 1
-        if (pc.max(number).as_py() or 0) > (1 << 62) // count:
-            number = number.dictionary_encode().indices.cast(pa.int64())
-        place = pc.fill_null(coded.indices, NOBODY).cast(pa.int64())
-        number = pc.add(pc.multiply(number, count), pc.add(place, 1))
-    return number
+def _value(last: Words, digits: npt.NDArray[np.intp]) -> tuple[Ints, Flags]:
+    """What so many last bytes of a text, as two words, say as a number, and whether they are digits.
+
+    Eight digits at once: pairs of neighbours are summed to tens, hundreds, ten thousands, each in its part of the word.
+    """
+    ones = (last ^ _ZEROS) & np.take(_LAST, digits, axis=0)
+    beyond = ((ones + _SIXES) | ones) & _HIGH
+    twos = (ones * np.uint64(10 << 8 | 1) >> np.uint64(8)) & np.uint64(0x00FF00FF00FF00FF)
+    fours = (twos * np.uint64(100 << 16 | 1) >> np.uint64(16)) & np.uint64(0x0000FFFF0000FFFF)
+    eights = (fours * np.uint64(10_000 << 32 | 1) >> np.uint64(32)).view(np.int64)
+    return eights[:, 0] * 100_000_000 + eights[:, 1], (beyond[:, 0] | beyond[:, 1]) == 0
 
 
 def repeated(key: Ints, lsn: Ints | None = None) -> npt.NDArray[np.bool_]:
