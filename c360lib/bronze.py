@@ -126,13 +126,18 @@ def parse(block: bytes, columns: Sequence[str], keep: Sequence[str] | None = Non
 
 def _is_plain(block: bytes) -> bool:
     """True where every parser reads the block alike: UTF-8, sound quotes, no lone CR, no byte order mark."""
-    try:
-        if not block.isascii():
-            block.decode()
-    except UnicodeDecodeError:
-        return False
     whole_line_ends = b"\r" not in block or block.count(b"\r") == block.count(b"\r\n")
-    return whole_line_ends and not block.startswith(_BOM) and _has_sound_quotes(block)
+    return whole_line_ends and _is_utf8(block) and not block.startswith(_BOM) and _has_sound_quotes(block)
+
+
+def _is_utf8(block: bytes) -> bool:
+    """As `decode` tells, which takes ten times as long where not all is ASCII."""
+    ends = np.array([0, len(block)], np.int32)
+    try:
+        pa.StringArray.from_buffers(1, pa.py_buffer(ends), pa.py_buffer(block)).validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def _parse_whole(block: bytes, columns: Sequence[str], keep: Sequence[str] | None) -> pa.Table | None:

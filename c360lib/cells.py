@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from c360lib.rules import SECONDS_PER_DAY
 from c360lib.schemas import Column
 
 _EPOCH_DAY = datetime.date(1970, 1, 1).toordinal()
@@ -46,9 +47,10 @@ def trimmed(array: pa.Array) -> pa.Array:
     if _may_have_edge_space(starts, data):
         array = pc.utf8_trim_whitespace(array)
         starts, data = text_buffers(array)
-    if (starts[1:] > starts[:-1]).all():
+    filled = starts[1:] > starts[:-1]
+    if filled.all():
         return array
-    return pc.if_else(pc.equal(pc.binary_length(array), 0), pa.scalar(None, pa.string()), array)
+    return text_of(starts, data, filled)
 
 
 def text_buffers(array: pa.Array) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
@@ -57,11 +59,23 @@ def text_buffers(array: pa.Array) -> tuple[npt.NDArray[np.int32], npt.NDArray[np
     return starts, np.frombuffer(array.buffers()[2] or b"", np.uint8)
 
 
+def text_of(starts: npt.NDArray[np.integer], data: npt.NDArray[np.uint8], known: npt.NDArray[np.bool_]) -> pa.Array:
+    """Text cells from what `text_buffers` gives; null where not `known`."""
+    is_known = pa.py_buffer(np.packbits(known, bitorder="little"))
+    return pa.StringArray.from_buffers(len(known), pa.py_buffer(starts.astype(np.int32)), pa.py_buffer(data), is_known)
+
+
 def _may_have_edge_space(starts: npt.NDArray[np.int32], data: npt.NDArray[np.uint8]) -> bool:
     """Look at the first and last byte of each cell only; trimming every cell would cost more than all the rest."""
+    if _is_visible_ascii(data[starts[0] : starts[-1]]):
+        return False
     filled = starts[1:] > starts[:-1]
     first, last = (starts[:-1], starts[1:]) if filled.all() else (starts[:-1][filled], starts[1:][filled])
     return any(((edge <= 0x20) | (edge >= 0x80)).any() for edge in (data[first], data[last - 1]))
+
+
+def _is_visible_ascii(data: npt.NDArray[np.uint8]) -> bool:
+    return bool(data.min(initial=0x7E) > 0x20 and data.max(initial=0) < 0x7F)
 
 
 @lru_cache(maxsize=1 << 16)
@@ -83,10 +97,11 @@ def folded(array: pa.Array) -> pa.Array:
     """
     lower = pc.ascii_lower(array)
     _, data = text_buffers(array)
-    if ((data < 0x20) | ((data == 0x20) & (np.roll(data, 1) == 0x20))).any():
+    blank = data == 0x20
+    if data.min(initial=0x20) < 0x20 or (blank[1:] & blank[:-1]).any():
         lower = pc.replace_substring_regex(lower, r"[\s\x00-\x1f]+", " ")
-    other = pc.invert(pc.fill_null(pc.string_is_ascii(array), True))
-    if pc.any(other).as_py():
+    if data.max(initial=0) >= 0x80:
+        other = pc.invert(pc.fill_null(pc.string_is_ascii(array), True))
         lower = pc.replace_with_mask(lower, other, map_distinct(array.filter(other), fold))
     return trimmed(lower)
 
@@ -119,7 +134,8 @@ def seconds(array: pa.Array) -> pa.Array:
     """
     try:
         parsed = _cast_seconds(array)
-        if _all_in_shape(array):
+        first = pc.min(parsed).as_py()
+        if _all_in_shape(array) and (first is None or first >= (1 - _EPOCH_DAY) * SECONDS_PER_DAY):
             return parsed
     except pa.ArrowInvalid:
         pass
@@ -131,15 +147,14 @@ def _cast_seconds(array: pa.Array) -> pa.Array:
 
 
 def _all_in_shape(array: pa.Array) -> bool:
-    """True where every cell has 20 bytes with T and Z in place; Arrow then has checked the rest."""
+    """True where every cell has 20 bytes with T and Z in place; Arrow has checked the rest but for the year 0."""
     starts, data = text_buffers(array)
     length = len("2026-01-31T00:00:00Z")
     lengths = np.diff(starts)
     if not ((lengths == length) | (lengths == 0)).all():
         return False
     letters = data[starts[0] : starts[-1]].reshape(-1, length)
-    year_zero = (letters[:, :4] == ord("0")).all(axis=1)
-    return bool(((letters[:, 10] == ord("T")) & (letters[:, 19] == ord("Z")) & ~year_zero).all())
+    return bool(((letters[:, 10] == ord("T")) & (letters[:, 19] == ord("Z"))).all())
 
 
 def _is_timestamp(text: str) -> bool:

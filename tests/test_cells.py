@@ -161,6 +161,15 @@ def test_text_is_trimmed_and_never_empty() -> None:
     assert ["a  b", "Ada", None, None, None, None, "x", "\x00"] == typed(texts, "customers", "city")
 
 
+@settings(deadline=None)
+@given(st.lists(st.one_of(st.none(), st.text(" \t\u00a0\x1faé", max_size=5))), st.integers(0, 3), st.integers(0, 9))
+def test_each_cell_is_trimmed_as_python_trims_it(texts: list[str | None], skip: int, length: int) -> None:
+    """Whatever stands in the other cells, in a slice as in the whole."""
+    found = cells.trimmed(pa.array(texts, pa.string()).slice(skip, length))
+    found.validate(full=True)
+    assert [(text or "").strip() or None for text in texts[skip : skip + length]] == found.to_pylist()
+
+
 def test_values_outside_the_list_are_unreadable() -> None:
     """An enumerated column takes its own words only, in their own case."""
     assert ["paid", None, None, "paid", None] == typed(["paid", "Paid", "lost", " paid", ""], "orders", "status")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 from typing import Any
 
 import networkx as nx
@@ -170,6 +171,17 @@ def test_phone_digits_and_short_numbers() -> None:
     assert ["301234567", "301234567", "301234567", None, "1234567", None, None] == normalise.phone_digits(
         pa.array(texts, pa.string())
     ).to_pylist()
+
+
+@settings(deadline=None)
+@given(st.lists(st.one_of(st.none(), st.text("0189 +-()é٣x", max_size=24))), st.integers(0, 3), st.integers(0, 9))
+def test_phone_digits_are_those_of_each_number_alone(texts: list[str | None], skip: int, length: int) -> None:
+    """Whatever stands between them and in the other cells, in a slice as in the whole."""
+    array = pa.array(texts, pa.string()).slice(skip, length)
+    digits = [re.sub("[^0-9]", "", text or "")[-9:] for text in texts[skip : skip + length]]
+    found = normalise.phone_digits(array)
+    found.validate(full=True)
+    assert [number if len(number) >= 7 else None for number in digits] == found.to_pylist()
 
 
 def test_first_names() -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from c360lib import cells
 from c360lib.names import NICKNAMES
@@ -33,9 +33,12 @@ def match_keys(columns: dict[str, pa.Array]) -> dict[str, pa.Array]:
 
 def first_names(array: pa.Array) -> pa.Array:
     """Folded first names, nicknames as their formal name."""
-    coded = cells.folded(array).dictionary_encode()
-    formal = [_FORMAL.get(name, name) for name in coded.dictionary.to_pylist()]
-    return pa.array(formal, pa.string()).take(coded.indices)
+    return cells.map_distinct(array, _formal)
+
+
+def _formal(name: str) -> str | None:
+    folded = cells.fold(name)
+    return _FORMAL.get(folded, folded) or None
 
 
 def phone_digits(array: pa.Array) -> pa.Array:
@@ -44,9 +47,15 @@ def phone_digits(array: pa.Array) -> pa.Array:
     >>> phone_digits(pa.array(["+49 (30) 123-4567", "030 123 4567", "110"])).to_pylist()
     ['301234567', '301234567', None]
     """
-    digits = pc.utf8_slice_codeunits(pc.replace_substring_regex(array, "[^0-9]", ""), -PHONE_DIGITS)
-    long_enough = pc.greater_equal(pc.utf8_length(digits), SHORTEST_PHONE_DIGITS)
-    return pc.if_else(long_enough, digits, pa.scalar(None, pa.string()))
+    starts, data = cells.text_buffers(array)
+    is_digit = data[starts[0] : starts[-1]] - ord("0") <= 9  # below "0" wraps around
+    digits = data[starts[0] : starts[-1]][is_digit]
+    ends = np.append(0, np.cumsum(is_digit, dtype=np.int32))[starts - starts[0]]
+    counts = np.diff(ends)
+    enough = counts >= SHORTEST_PHONE_DIGITS
+    is_last = np.repeat(ends[1:], counts) - np.arange(len(digits)) <= PHONE_DIGITS
+    kept = np.append(0, np.cumsum(np.minimum(counts, PHONE_DIGITS) * enough, dtype=np.int32))
+    return cells.text_of(kept, digits[is_last & np.repeat(enough, counts)], enough)
 
 
 _FORMAL = {cells.fold(nick): cells.fold(formal) for formal, nicks in NICKNAMES.items() for nick in nicks}
