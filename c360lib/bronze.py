@@ -65,16 +65,16 @@ def read_header(line: bytes, table: Table, file: str) -> Header:
 
 
 def blocks(stream: BinaryIO, size: int = BLOCK_BYTES) -> Iterator[bytes]:
-    """The rest of a file in pieces of about `size` bytes, cut after a line end that is not inside quotes.
+    """The rest of a file in pieces of `size` bytes or somewhat more, cut after a line end that is not inside quotes.
 
     Once a quote stands where none may stand, nobody can say what is inside quotes: the rest is then one piece.
 
-    >>> list(blocks(io.BytesIO(b'a,"x\\ny"\\nb,c\\n'), 4))
+    >>> list(blocks(io.BytesIO(b'a,"x\\ny"\\nb,c\\n'), 2))
     [b'a,"x\\ny"\\n', b'b,c\\n']
     """
     rest = b""
     while piece := stream.read(size):
-        rest += piece
+        rest += piece + stream.readline()  # a block that ends where a line does is not copied again
         cut = _last_record_end(rest)
         if cut and not _has_sound_quotes(rest[:cut]):
             yield rest + stream.read()
