@@ -26,7 +26,7 @@ NOBODY = -1
 _MOST_DIGITS, _MOST_HEADS, _SAMPLE = 15, 64, 1_000
 _WORD = 16
 _ZEROS, _SIXES, _HIGH = (np.uint64(int(byte * 8, 16)) for byte in ("30", "06", "f0"))
-_FACTOR, _BUCKETS = 6364136223846793005, 1 << 22
+_FACTOR = 6364136223846793005
 Ints = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
 Flags = npt.NDArray[np.bool_]
@@ -203,15 +203,18 @@ def repeated(key: Ints, lsn: Ints | None = None) -> npt.NDArray[np.bool_]:
     [True, False, False, True]
     """
     mixed = key if lsn is None else key * _FACTOR + lsn
-    ordered = np.sort(mixed)
-    twice = ordered[1:][ordered[1:] == ordered[:-1]]
     found = np.zeros(len(key), bool)
+    if not len(key):
+        return found
+    bucket = _bucket(mixed, len(key))
+    at = np.flatnonzero((np.bincount(bucket) > 1)[bucket])  # most rows have theirs alone and need no search
+    ordered = np.sort(mixed[at])
+    twice = ordered[1:][ordered[1:] == ordered[:-1]]
     if not len(twice):
         return found
-    # A first, coarse look spares nearly all rows the search.
-    seen = np.zeros(_BUCKETS, bool)
-    seen[_bucket(twice)] = True
-    at = np.flatnonzero(seen[_bucket(mixed)])
+    is_of_twice = np.zeros(bucket.max() + 1, bool)
+    is_of_twice[_bucket(twice, len(key))] = True
+    at = at[is_of_twice[bucket[at]]]
     found[at] = twice[np.minimum(np.searchsorted(twice, mixed[at]), len(twice) - 1)] == mixed[at]
     if lsn is not None:  # different pairs may mix to one number
         at = np.flatnonzero(found)
@@ -220,5 +223,7 @@ def repeated(key: Ints, lsn: Ints | None = None) -> npt.NDArray[np.bool_]:
     return found
 
 
-def _bucket(numbers: Ints) -> Ints:
-    return (numbers * _FACTOR >> 40) & (_BUCKETS - 1)
+def _bucket(numbers: Ints, count: int) -> Ints:
+    """The bucket of each number, of two to four times as many as there are numbers."""
+    bits = (2 * count).bit_length()
+    return (numbers * _FACTOR >> (64 - bits)) & ((1 << bits) - 1)
