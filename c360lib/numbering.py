@@ -130,13 +130,14 @@ class _Space:
 
     def looked_up(self, texts: pa.ChunkedArray) -> pa.Array:
         """Numbers from the dictionary, below NOBODY; a text not seen before gets the next one down."""
-        coded = texts.dictionary_encode().unify_dictionaries().combine_chunks()
-        place = pc.index_in(coded.dictionary, value_set=self._others)
+        coded = texts.dictionary_encode().chunks
+        distinct = coded[0].dictionary  # of all chunks
+        place = pc.index_in(distinct, value_set=self._others)
         new = pc.is_null(place)
         at = np.array(pc.fill_null(place, NOBODY), np.int64)
         at[np.asarray(new)] = np.arange(len(self._others), len(self._others) + new.true_count)
-        self._others = pa.concat_arrays([self._others, coded.dictionary.filter(new)])
-        return pa.array(NOBODY - 1 - at[coded.indices.to_numpy()])
+        self._others = pa.concat_arrays([self._others, distinct.filter(new)])
+        return pa.array(NOBODY - 1 - at[np.concatenate([chunk.indices.to_numpy() for chunk in coded])])
 
 
 def _frequent_heads(texts: pa.Array) -> list[bytes]:
