@@ -141,7 +141,7 @@ def _is_utf8(block: bytes) -> bool:
 
 
 def _parse_whole(block: bytes, columns: Sequence[str], keep: Sequence[str] | None) -> pa.Table | None:
-    """As `parse`, by Arrow; None where a line has not as many cells as there are columns."""
+    """As `parse`, for a plain block, by Arrow; None where a line has not as many cells as there are columns."""
     damaged: list[pacsv.InvalidRow] = []
 
     def note(row: pacsv.InvalidRow) -> str:
@@ -156,6 +156,7 @@ def _parse_whole(block: bytes, columns: Sequence[str], keep: Sequence[str] | Non
             column_types=dict.fromkeys(columns, pa.string()),
             strings_can_be_null=False,
             include_columns=list(keep or columns),
+            check_utf8=False,  # a plain block has been checked
         ),
     )
     return None if damaged else table.append_column("_raw_base64", _repeated("", len(table)))
