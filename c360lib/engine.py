@@ -301,24 +301,6 @@ def open_engine(name: str = "pandas", memory_limit: str | None = None) -> Engine
     return DuckDB(memory_limit)
 
 
-def coded(frame: Frame, columns: Sequence[str], name: str) -> tuple[Frame, list[str]]:
-    """The frame and the columns to group by in place of `columns`: the same, or on pandas one integer `name`.
-
-    Grouping by text several times costs pandas most of a build; a code is equal exactly where the columns are. It
-    means nothing in another frame than this one and those made of it.
-    """
-    if not frame.implementation.is_pandas():
-        return frame, list(columns)
-    if name not in frame.collect_schema().names():
-        table = frame.collect().to_native()
-        code = np.zeros(len(table), np.int64)
-        for column in columns:
-            numbers, distinct = table[column].factorize()
-            code = code * (len(distinct) + 1) + numbers + 1
-        frame = frame_of(table.assign(**{name: code}))
-    return frame, [name]
-
-
 def with_most(frame: Frame, value: str, by: str) -> Frame:
     """The frame with `_most`, the greatest `value` of each group: a window copies whole rows, a join does not."""
     if frame.implementation.is_pandas():
