@@ -6,9 +6,6 @@ its own, which leave the texts where they are.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-
 import narwhals as nw
 import numpy as np
 import numpy.typing as npt
@@ -34,9 +31,8 @@ def shared_keys(accounts: pa.Table) -> pa.Table:
 
     `rule` counts from 0, the strongest; `root`, the smallest node, names the key.
     """
-    with ThreadPoolExecutor() as pool:
-        numbers = dict(zip(_COLUMNS, pool.map(lambda name: _numbered(accounts[name]), _COLUMNS), strict=True))
-        held = list(pool.map(partial(_held, accounts["node"].to_numpy(), numbers), MATCH_RULES))
+    nodes, numbers = accounts["node"].to_numpy(), {name: _numbered(accounts[name]) for name in _COLUMNS}
+    held = [_held(nodes, numbers, rule) for rule in MATCH_RULES]
     sizes = [len(node) for _, node, _ in held]
     root, node, count = (np.concatenate(parts) for parts in zip(*held, strict=True))
     return pa.table(
@@ -56,14 +52,20 @@ def _held(nodes: Ints, numbers: dict[str, Ints], rule: MatchRule) -> tuple[Ints,
     """Holders of the shared keys of one rule: (root, node, account_count)."""
     most, *others = sorted((numbers[name] for name in rule.columns), key=lambda number: -number.max(initial=0))
     at = np.flatnonzero(np.logical_and.reduce([most != _ABSENT, *(number != _ABSENT for number in others)]))
-    key, count = most[at], np.zeros(0, np.int64)
+    key = most[at]
     for number in others:
-        _, key, count = np.unique(key * len(nodes) + number[at], return_inverse=True, return_counts=True)
-        shared = count[key] > 1
-        at, key = at[shared], key[shared]
-    root = np.full(len(count), np.iinfo(np.int64).max)
-    np.minimum.at(root, key, nodes[at])
-    return root[key], nodes[at], count[key]
+        at, key = _side_by_side(at, key * len(nodes) + number[at])
+    node, count = nodes[at], np.bincount(key)
+    root = np.minimum.reduceat(node, np.cumsum(count) - count)
+    return root[key], node, count[key]
+
+
+def _side_by_side(rows: Ints, value: Ints) -> tuple[Ints, Ints]:
+    """Rows that share their value, those of one value in a row, and for each the number of its value, from 0."""
+    order = np.argsort(value)
+    begins = np.diff(value[order], prepend=_ABSENT) != 0
+    shared = ~(begins & np.append(begins[1:], True))
+    return rows[order[shared]], np.cumsum(begins[shared]) - 1
 
 
 def key_holders(keys: pa.Table, accounts: pa.Table, blocked: pa.Table) -> pa.Table:
