@@ -301,6 +301,25 @@ def open_engine(name: str = "pandas", memory_limit: str | None = None) -> Engine
     return DuckDB(memory_limit)
 
 
+def joined_once(frame: Frame, other: Frame, on: str) -> Frame:
+    """The frame with the columns of `other`, a left join by a number that is unique there.
+
+    pandas and polars would copy every column of the frame to join it; here it keeps those it has.
+    """
+    if frame.implementation.is_pandas():
+        from pandas import Index
+
+        rows, others = frame.collect().to_native(), other.collect().to_native()
+        wanted: Any = _integers(rows[on])
+        at = Index(_integers(others[on])).get_indexer(wanted)
+        return frame_of(rows.assign(**{n: others[n].array.take(at, allow_fill=True) for n in others if n != on}))
+    if frame.implementation.is_polars():
+        table = frame.to_native().collect()
+        found = table.select(on).join(other.to_native().collect(), on=on, how="left", maintain_order="left")
+        return frame_of(table.hstack(found.drop(on)).lazy())
+    return frame.join(other, on=on, how="left")
+
+
 def with_most(frame: Frame, value: str, by: str) -> Frame:
     """The frame with `_most`, the greatest `value` of each group: a window copies whole rows, a join does not."""
     if frame.implementation.is_pandas():

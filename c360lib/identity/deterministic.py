@@ -19,6 +19,7 @@ _INT = nw.Int64()
 _COLUMNS = tuple(dict.fromkeys(name for rule in MATCH_RULES for name in rule.columns))
 _ABSENT = -1
 Ints = npt.NDArray[np.int64]
+Places = npt.NDArray[np.int32]
 
 
 def match_keys(accounts: Frame) -> Frame:
@@ -40,19 +41,19 @@ def shared_keys(accounts: pa.Table) -> pa.Table:
     )
 
 
-def _numbered(column: pa.ChunkedArray) -> Ints:
+def _numbered(column: pa.ChunkedArray) -> Places:
     """A number for each value that several accounts hold; _ABSENT for any other: no shared key has it."""
-    number = column.combine_chunks().dictionary_encode().indices.fill_null(_ABSENT).to_numpy()
-    count = np.bincount(number + 1)
-    count[:1] = 0
-    return np.where(count[number + 1] > 1, number, _ABSENT).astype(np.int64)
+    number: Places = column.combine_chunks().dictionary_encode().indices.fill_null(_ABSENT).to_numpy()
+    several = np.bincount(number + 1) > 1
+    several[:1] = False
+    return np.where(several[number + 1], number, np.int32(_ABSENT))
 
 
-def _held(nodes: Ints, numbers: dict[str, Ints], rule: MatchRule) -> tuple[Ints, Ints, Ints]:
+def _held(nodes: Ints, numbers: dict[str, Places], rule: MatchRule) -> tuple[Ints, Ints, Ints]:
     """Holders of the shared keys of one rule: (root, node, account_count)."""
     most, *others = sorted((numbers[name] for name in rule.columns), key=lambda number: -number.max(initial=0))
     at = np.flatnonzero(np.logical_and.reduce([most != _ABSENT, *(number != _ABSENT for number in others)]))
-    key = most[at]
+    key = most[at].astype(np.int64)
     for number in others:
         at, key = _side_by_side(at, key * len(nodes) + number[at])
     node, count = nodes[at], np.bincount(key)
