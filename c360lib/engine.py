@@ -301,22 +301,23 @@ def open_engine(name: str = "pandas", memory_limit: str | None = None) -> Engine
     return DuckDB(memory_limit)
 
 
-def coded(frame: Frame, columns: Sequence[str], name: str) -> tuple[Frame, list[str]]:
-    """The frame and the columns to group by in place of `columns`: the same, or on pandas one integer `name`.
+def joined_once(frame: Frame, other: Frame, on: str) -> Frame:
+    """The frame with the columns of `other`, a left join by a number that is unique there.
 
-    Grouping by text several times costs pandas most of a build; a code is equal exactly where the columns are. It
-    means nothing in another frame than this one and those made of it.
+    pandas and polars would copy every column of the frame to join it; here it keeps those it has.
     """
-    if not frame.implementation.is_pandas():
-        return frame, list(columns)
-    if name not in frame.collect_schema().names():
-        table = frame.collect().to_native()
-        code = np.zeros(len(table), np.int64)
-        for column in columns:
-            numbers, distinct = table[column].factorize()
-            code = code * (len(distinct) + 1) + numbers + 1
-        frame = frame_of(table.assign(**{name: code}))
-    return frame, [name]
+    if frame.implementation.is_pandas():
+        from pandas import Index
+
+        rows, others = frame.collect().to_native(), other.collect().to_native()
+        wanted: Any = _integers(rows[on])
+        at = Index(_integers(others[on])).get_indexer(wanted)
+        return frame_of(rows.assign(**{n: others[n].array.take(at, allow_fill=True) for n in others if n != on}))
+    if frame.implementation.is_polars():
+        table = frame.to_native().collect()
+        found = table.select(on).join(other.to_native().collect(), on=on, how="left", maintain_order="left")
+        return frame_of(table.hstack(found.drop(on)).lazy())
+    return frame.join(other, on=on, how="left")
 
 
 def with_most(frame: Frame, value: str, by: str) -> Frame:

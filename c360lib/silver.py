@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from c360lib.engine import Frame, null_of, one_each, with_most, with_runs
+from c360lib.engine import Frame, joined_once, null_of, one_each, with_most, with_runs
 from c360lib.rules import MAX_ACCOUNTS_PER_DEVICE, SESSION_GAP_SECONDS
 from c360lib.schemas import SILVER, Table
 
@@ -188,14 +188,22 @@ def states(rows: Frame) -> Frame:
 
 # --- accounts and people ----------------------------------------------------------------------------------------------
 def accounts(rows: Frame) -> Frame:
-    """One row an account that is not erased: `node`, current values, match keys, first_event_ts, latest ingest_ts."""
-    used = rows.filter(nw.col("disposition").is_in(["current", "superseded"]))
-    times = used.group_by("_entity").agg(
-        first_event_ts=nw.col("event_ts").min(), last_ingest_ts=nw.col("ingest_ts").max()
+    """One row an account that is not erased: `node`, current values, match keys, first_event_ts, last_ingest_ts.
+
+    Most accounts have one row, which tells both times; only superseded rows are grouped.
+    """
+    left_behind = {"rule", "detail", "_issues", "is_erased", "request_row"}
+    used = rows.select([name for name in rows.collect_schema().names() if name not in left_behind])
+    superseded = used.filter(nw.col("disposition") == "superseded")
+    before = superseded.group_by("_entity").agg(_first=nw.col("event_ts").min(), _last=nw.col("ingest_ts").max())
+    last = joined_once(states(used).drop("disposition", "op", "lsn"), before, on="_entity")
+    earlier = (nw.col("_first") < nw.col("event_ts")).fill_null(False)
+    later = (nw.col("_last") > nw.col("ingest_ts")).fill_null(False)
+    last = last.with_columns(
+        first_event_ts=nw.when(earlier).then(nw.col("_first")).otherwise(nw.col("event_ts")),
+        last_ingest_ts=nw.when(later).then(nw.col("_last")).otherwise(nw.col("ingest_ts")),
     )
-    last = states(used).rename({"_row_number": "node"}).join(times, on="_entity", how="left")
-    left_behind = {"disposition", "rule", "detail", "_issues", "_entity", "is_erased", "request_row", "op", "lsn"}
-    return last.select([name for name in last.collect_schema().names() if name not in left_behind])
+    return last.drop("_entity", "_first", "_last").rename({"_row_number": "node"})
 
 
 def directory(identified: Frame, erased: Frame) -> Frame:
@@ -209,25 +217,39 @@ def directory(identified: Frame, erased: Frame) -> Frame:
 
 def identified(accounts: Frame, clusters: Frame) -> Frame:
     """Accounts with the `person` they belong to and the `rule` that put them there; alone: themselves and null."""
-    joined = accounts.join(clusters, on="node", how="left")
+    joined = joined_once(accounts, clusters, on="node")
     return joined.with_columns(person=nw.coalesce(nw.col("person"), nw.col("node")))
 
 
 def people(identified: Frame) -> Frame:
-    """One row a person: (person, profile_id, counts, first and last times); the id is that of the oldest account."""
-    live = identified.with_columns(_live=nw.when(nw.col("is_deleted")).then(nw.lit(0)).otherwise(nw.lit(1)))
-    counts = live.group_by("person").agg(
-        source_record_count=nw.len(),
-        live_record_count=nw.col("_live").sum(),
-        first_seen_ts=nw.col("first_event_ts").min(),
-        last_updated_ts=nw.col("event_ts").max(),
-        accounts_ingest_ts=nw.col("last_ingest_ts").max(),
+    """One row a person: (person, profile_id, counts, first and last times); the id is that of the oldest account.
+
+    Most accounts are alone and a row each; only the others are grouped.
+    """
+    ones = identified.select(
+        "person",
+        "node",
+        "rule",
+        source_record_count=nw.lit(1).cast(nw.Int64()),
+        live_record_count=nw.when(nw.col("is_deleted")).then(nw.lit(0)).otherwise(nw.lit(1)).cast(nw.Int64()),
+        first_seen_ts="first_event_ts",
+        last_updated_ts="event_ts",
+        accounts_ingest_ts="last_ingest_ts",
+        profile_id=nw.concat_str([nw.lit("P-"), nw.col("record_id")]),
     )
-    ids = identified.filter(nw.col("node") == nw.col("person")).select(
-        "person", profile_id=nw.concat_str([nw.lit("P-"), nw.col("record_id")])
+    alone = nw.col("rule").is_null()
+    many = ones.filter(~alone)
+    counts = many.group_by("person").agg(
+        nw.col("source_record_count").sum(),
+        nw.col("live_record_count").sum(),
+        nw.col("first_seen_ts").min(),
+        nw.col("last_updated_ts").max(),
+        nw.col("accounts_ingest_ts").max(),
     )
-    whole = [nw.col(n).cast(nw.Int64()) for n in ("source_record_count", "live_record_count")]
-    return counts.with_columns(whole).join(ids, on="person", how="inner")
+    ids = many.filter(nw.col("node") == nw.col("person")).select("person", "profile_id")
+    whole = [nw.col(name).cast(nw.Int64()) for name in ("source_record_count", "live_record_count")]
+    counts = counts.with_columns(whole).join(ids, on="person", how="inner")
+    return nw.concat([ones.filter(alone).select(counts.collect_schema().names()), counts])
 
 
 def live_people(people: Frame) -> Frame:

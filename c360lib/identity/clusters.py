@@ -15,9 +15,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from functools import cached_property
 from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +27,8 @@ from c360lib.identity.bridges import bridges
 from c360lib.rules import MATCH_RULES, MAX_CLUSTER_ACCOUNTS, MAX_LABEL_ROUNDS
 
 STEWARD, MODEL = -1, len(MATCH_RULES)
+_EDGE = ("rule", "left", "right")
+_NEVER = np.iinfo(np.int64).max
 Ints = npt.NDArray[np.int64]
 
 
@@ -47,21 +48,23 @@ class Edge(NamedTuple):
 
 
 def components(count: int, left: Ints, right: Ints) -> Ints:
-    """The smallest member of each of `count` members' connected component (hook and shortcut).
+    """The smallest member of each of `count` members' connected component.
+
+    Each label that an edge joins to a smaller one follows it, then edges join labels: those within one label are done.
 
     >>> components(5, np.array([3, 3]), np.array([1, 4])).tolist()
     [0, 1, 2, 1, 1]
     """
     label = np.arange(count)
     for _ in range(MAX_LABEL_ROUNDS):
-        low = np.minimum(label[left], label[right])
-        before = label.copy()
-        for end in (left, right):
-            np.minimum.at(label, before[end], low)
-            np.minimum.at(label, end, low)
-        label = label[label]
-        if np.array_equal(label, before):
+        apart = left != right
+        if not apart.any():
             return label
+        left, right = left[apart], right[apart]
+        np.minimum.at(label, np.maximum(left, right), np.minimum(left, right))
+        while (label != (further := label[label])).any():
+            label = further
+        left, right = label[left], label[right]
     raise IntegrityError(
         f"identity: labels did not settle in {MAX_LABEL_ROUNDS} rounds; a key links far too many accounts"
     )
@@ -76,13 +79,14 @@ def refused_edges(holders: pa.Table, linked: pa.Table, pairs: pa.Table, scores: 
     label = components(
         index.count, np.concatenate([node, must[0], weighed[0]]), np.concatenate([root, must[1], weighed[1]])
     )
-    torn = _torn_components(label, index.linked["date_of_birth"], cannot)
-    refused: list[tuple[Edge, str]] = []
+    torn = _torn_components(label, index.whole("date_of_birth", _NEVER), cannot)
     in_torn = torn[label[node]]
-    edges = list(_pairs_within_keys(rule[in_torn], root[in_torn], node[in_torn], index))
-    edges += [_edge(STEWARD, STEWARD, a, b, index) for a, b in zip(*must, strict=True) if torn[label[a]]]
-    edges += [_edge(MODEL, STEWARD, a, b, index, -w) for a, b, w in zip(*weighed, strict=True) if torn[label[a]]]
-    refused = list(_refusals(sorted(edges), index.dates, zip(*cannot, strict=True)))
+    names, dates = (index.values(name, torn[label]) for name in ("record_id", "date_of_birth"))
+    found = [(*pair, 0) for pair in _pairs_within_keys(rule[in_torn], root[in_torn], node[in_torn])]
+    found += [(STEWARD, STEWARD, int(a), int(b), 0) for a, b in zip(*must, strict=True) if torn[label[a]]]
+    found += [(MODEL, STEWARD, int(a), int(b), -int(w)) for a, b, w in zip(*weighed, strict=True) if torn[label[a]]]
+    edges = sorted(_edge(*pair, names) for pair in found)
+    refused = list(_refusals(edges, dates, zip(*cannot, strict=True)))
     rows = [(e.rule, e.root, e.left, e.right) for e, _ in refused]
     nodes = index.nodes
     return pa.table(
@@ -100,20 +104,25 @@ class _Index:
     """Nodes of `linked` as positions 0..count-1, with what the constraints need."""
 
     def __init__(self, linked: pa.Table) -> None:
-        self.linked = linked.sort_by("node").combine_chunks()
-        self.nodes: Ints = self.linked["node"].to_numpy()
+        nodes = linked["node"].to_numpy()
+        self._linked, self._order = linked, np.argsort(nodes)
+        self.nodes: Ints = nodes[self._order]
         self.count = len(self.nodes)
         self._place = np.full(int(self.nodes.max(initial=0)) + 1, self.count)  # nodes are row numbers: no search
         self._place[self.nodes] = np.arange(self.count)
 
-    @cached_property
-    def dates(self) -> list[int | None]:
-        """Dates of birth, for who looks at them one by one."""
-        found: list[int | None] = self.linked["date_of_birth"].to_pylist()
-        return found
+    def whole(self, name: str, absent: int) -> Ints:
+        """A column of whole numbers by position."""
+        values: Ints = self._linked[name].fill_null(absent).to_numpy()[self._order]
+        return values
+
+    def values(self, name: str, chosen: npt.NDArray[np.bool_]) -> dict[int, Any]:
+        """The values of a column by position, of some accounts."""
+        some = np.flatnonzero(chosen)
+        return dict(zip(some.tolist(), self._linked[name].take(self._order[some]).to_pylist(), strict=True))
 
     def numbers(self, table: pa.Table, name: str) -> Ints:
-        values: Ints = table[name].to_numpy().astype(np.int64)
+        values: Ints = table[name].to_numpy().astype(np.int64, copy=False)
         return values if name == "rule" else self._place[values]
 
     def pairs(self, pairs: pa.Table, is_link: bool) -> tuple[Ints, Ints]:
@@ -126,42 +135,36 @@ class _Index:
         weight: Ints = chosen["millibits"].to_numpy().astype(np.int64)
         return self.numbers(chosen, "left"), self.numbers(chosen, "right"), weight
 
-    def record_id(self, position: int) -> str:
-        value: str = self.linked["record_id"][int(position)].as_py()
-        return value
 
-
-def _torn_components(label: Ints, dates: pa.ChunkedArray, cannot: tuple[Ints, Ints]) -> npt.NDArray[np.bool_]:
+def _torn_components(label: Ints, known: Ints, cannot: tuple[Ints, Ints]) -> npt.NDArray[np.bool_]:
     """For each label, whether its component holds two dates, a forbidden pair or too many accounts."""
     count = len(label)
-    none = np.iinfo(np.int64).max
-    known: Ints = dates.fill_null(none).to_numpy().astype(np.int64)
-    low, high = np.full(count, none), np.full(count, -none)
+    low, high = np.full(count, _NEVER), np.full(count, -_NEVER)
     np.minimum.at(low, label, known)
-    np.maximum.at(high, label, np.where(known == none, -none, known))
+    np.maximum.at(high, label, np.where(known == _NEVER, -_NEVER, known))
     torn = (high > low) | (np.bincount(label, minlength=count) > MAX_CLUSTER_ACCOUNTS)
     together = label[cannot[0]] == label[cannot[1]]
     torn[label[cannot[0][together]]] = True
     return torn
 
 
-def _edge(rule: int, root: int, a: int, b: int, index: _Index, lightness: int = 0) -> Edge:
-    (left_id, left), (right_id, right) = sorted([(index.record_id(a), int(a)), (index.record_id(b), int(b))])
-    return Edge(rule, int(lightness), left_id, right_id, root, left, right)
+def _edge(rule: int, root: int, a: int, b: int, lightness: int, names: dict[int, str]) -> Edge:
+    (left_id, left), (right_id, right) = sorted([(names[a], a), (names[b], b)])
+    return Edge(rule, lightness, left_id, right_id, root, left, right)
 
 
-def _pairs_within_keys(rule: Ints, root: Ints, node: Ints, index: _Index) -> Iterator[Edge]:
-    """All pairs of the holders of each key."""
+def _pairs_within_keys(rule: Ints, root: Ints, node: Ints) -> Iterator[tuple[int, int, int, int]]:
+    """All pairs of the holders of each key: (rule, root, left, right)."""
     groups: dict[tuple[int, int], list[int]] = defaultdict(list)
     for r, k, n in zip(rule.tolist(), root.tolist(), node.tolist(), strict=True):
         groups[r, k].append(n)
     for (r, k), members in groups.items():
         for a, b in combinations(members, 2):
-            yield _edge(r, k, a, b, index)
+            yield r, k, a, b
 
 
 def _refusals(
-    edges: Iterable[Edge], dates: list[int | None], cannot: Iterable[tuple[int, int]]
+    edges: Iterable[Edge], dates: dict[int, int | None], cannot: Iterable[tuple[int, int]]
 ) -> Iterator[tuple[Edge, str]]:
     """Add edges from strongest to weakest; give back each one that would break a constraint, with its reason."""
     forbidden: dict[int, set[int]] = defaultdict(set)
@@ -218,10 +221,10 @@ def clusters(holders: pa.Table, linked: pa.Table, pairs: pa.Table, scores: pa.Ta
     rule, left, right = _stars(_accepted(holders, pairs, scores, refused, index))
     label = components(index.count, left, right)
     person = _oldest(label, index)
-    best = np.full(index.count, np.iinfo(np.int64).max)
+    best = np.full(index.count, _NEVER)
     for end in (left, right):
         np.minimum.at(best, end, rule)
-    joined = best < np.iinfo(np.int64).max
+    joined = best < _NEVER
     probability = _probability(scores, index)
     return pa.table(
         {
@@ -258,32 +261,16 @@ class _Held(NamedTuple):
 def _accepted(holders: pa.Table, pairs: pa.Table, scores: pa.Table, refused: pa.Table, index: _Index) -> _Held:
     """Whole keys as they are, the remaining pairs of each cut one, and links of stewards and of the model."""
     rule, root, node = (index.numbers(holders, name) for name in ("rule", "root", "node"))
-    no = {
-        (r, frozenset(p))
-        for r, *p in zip(*(index.numbers(refused, n).tolist() for n in ("rule", "left", "right")), strict=True)
-    }
     is_key = ~np.isin(refused["rule"].to_numpy(), (STEWARD, MODEL))
     keys = refused.filter(pa.array(is_key))
     cut_keys = index.numbers(keys, "rule") * index.count + index.numbers(keys, "root")
     cut = np.isin(rule * index.count + root, cut_keys)
-    extra = [
-        e
-        for e in _pairs_within_keys(rule[cut], root[cut], node[cut], index)
-        if (e.rule, frozenset((e.left, e.right))) not in no
-    ]
-    must = [
-        (int(a), int(b))
-        for a, b in zip(*index.pairs(pairs, True), strict=True)
-        if (STEWARD, frozenset((int(a), int(b)))) not in no
-    ]
-    weighed = [
-        (MODEL, int(a), int(b))
-        for a, b, _ in zip(*index.links(scores), strict=True)
-        if (MODEL, frozenset((int(a), int(b)))) not in no
-    ]
-    ends = np.array(
-        [(e.rule, e.left, e.right) for e in extra] + [(STEWARD, a, b) for a, b in must] + weighed, dtype=np.int64
-    ).reshape(-1, 3)
+    pairs_left = [(r, a, b) for r, _, a, b in _pairs_within_keys(rule[cut], root[cut], node[cut])]
+    pairs_left += [(STEWARD, int(a), int(b)) for a, b in zip(*index.pairs(pairs, True), strict=True)]
+    pairs_left += [(MODEL, int(a), int(b)) for a, b, _ in zip(*index.links(scores), strict=True)]
+    no = {(r, *sorted(p)) for r, *p in zip(*(index.numbers(refused, n).tolist() for n in _EDGE), strict=True)}
+    held = [pair for pair in pairs_left if (pair[0], *sorted(pair[1:])) not in no]
+    ends = np.array(held, dtype=np.int64).reshape(-1, 3)
     return _Held((rule[~cut], root[~cut], node[~cut]), (ends[:, 0], ends[:, 1], ends[:, 2]))
 
 
@@ -318,13 +305,15 @@ def _rings(rule: Ints, root: Ints, node: Ints) -> tuple[Ints, Ints]:
 
 def _oldest(label: Ints, index: _Index) -> Ints:
     """For each label the position of its oldest account; record_ids are looked at only where times are equal."""
-    first: Ints = index.linked["first_event_ts"].to_numpy()
-    earliest = np.full(index.count, np.iinfo(np.int64).max)
+    first = index.whole("first_event_ts", _NEVER)
+    earliest = np.full(index.count, _NEVER)
     np.minimum.at(earliest, label, first)
     candidates = np.flatnonzero(first == earliest[label])
     oldest = np.full(index.count, -1)
     oldest[label[candidates]] = candidates
-    tied = np.bincount(label[candidates], minlength=index.count) > 1
-    for position in sorted(candidates[tied[label[candidates]]].tolist(), key=index.record_id, reverse=True):
+    is_tied = np.zeros(index.count, bool)
+    is_tied[candidates] = (np.bincount(label[candidates], minlength=index.count) > 1)[label[candidates]]
+    names = index.values("record_id", is_tied)
+    for position in sorted(names, key=names.__getitem__, reverse=True):
         oldest[label[position]] = position
     return oldest

@@ -1,30 +1,101 @@
-"""Declared rules to evidence: which accounts share which key. Works on accounts as `silver.accounts` gives them."""
+"""Declared rules to evidence: which accounts share which key. Works on accounts as `silver.accounts` gives them.
+
+Keys are found on the driver, on numbers: the texts of a column are numbered once for all rules. Spark has functions of
+its own, which leave the texts where they are.
+"""
 
 from __future__ import annotations
 
 import narwhals as nw
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from c360lib.engine import Frame, coded
-from c360lib.rules import MATCH_RULES
+from c360lib.engine import Frame
+from c360lib.rules import MATCH_RULES, MatchRule
 
 _INT = nw.Int64()
+_COLUMNS = tuple(dict.fromkeys(name for rule in MATCH_RULES for name in rule.columns))
+_ABSENT = -1
+Ints = npt.NDArray[np.int64]
+Places = npt.NDArray[np.int32]
 
 
-def shared_keys(accounts: Frame) -> Frame:
-    """Who holds which key that another account holds too: (rule, root, node, account_count).
+def match_keys(accounts: Frame) -> Frame:
+    """What the rules compare of each account: its `node`, and every column that a rule names."""
+    return accounts.select("node", *_COLUMNS)
+
+
+def shared_keys(accounts: pa.Table) -> pa.Table:
+    """Who holds which key that another account holds too: (rule, root, node, account_count), from `match_keys`.
 
     `rule` counts from 0, the strongest; `root`, the smallest node, names the key.
     """
-    columns = list(dict.fromkeys(name for rule in MATCH_RULES for name in rule.columns))
-    rows, names = accounts.select("node", *columns), {}
-    for column in columns:
-        rows, (names[column],) = coded(rows, [column], f"{column}_code")
+    nodes, numbers = accounts["node"].to_numpy(), {name: _numbered(accounts[name]) for name in _COLUMNS}
+    held = [_held(nodes, numbers, rule) for rule in MATCH_RULES]
+    sizes = [len(node) for _, node, _ in held]
+    root, node, count = (np.concatenate(parts) for parts in zip(*held, strict=True))
+    return pa.table(
+        {"rule": np.repeat(np.arange(len(held)), sizes), "root": root, "node": node, "account_count": count}
+    )
+
+
+def _numbered(column: pa.ChunkedArray) -> Places:
+    """A number for each value that several accounts hold; _ABSENT for any other: no shared key has it."""
+    number: Places = column.combine_chunks().dictionary_encode().indices.fill_null(_ABSENT).to_numpy()
+    several = np.bincount(number + 1) > 1
+    several[:1] = False
+    return np.where(several[number + 1], number, np.int32(_ABSENT))
+
+
+def _held(nodes: Ints, numbers: dict[str, Places], rule: MatchRule) -> tuple[Ints, Ints, Ints]:
+    """Holders of the shared keys of one rule: (root, node, account_count)."""
+    most, *others = sorted((numbers[name] for name in rule.columns), key=lambda number: -number.max(initial=0))
+    at = np.flatnonzero(np.logical_and.reduce([most != _ABSENT, *(number != _ABSENT for number in others)]))
+    key = most[at].astype(np.int64)
+    for number in others:
+        at, key = _side_by_side(at, key * len(nodes) + number[at])
+    node, count = nodes[at], np.bincount(key)
+    root = np.minimum.reduceat(node, np.cumsum(count) - count)
+    return root[key], node, count[key]
+
+
+def _side_by_side(rows: Ints, value: Ints) -> tuple[Ints, Ints]:
+    """Rows that share their value, those of one value in a row, and for each the number of its value, from 0."""
+    order = np.argsort(value)
+    begins = np.diff(value[order], prepend=_ABSENT) != 0
+    shared = ~(begins & np.append(begins[1:], True))
+    return rows[order[shared]], np.cumsum(begins[shared]) - 1
+
+
+def key_holders(keys: pa.Table, accounts: pa.Table, blocked: pa.Table) -> pa.Table:
+    """Who holds which usable key: (rule, root, node)."""
+    rule, root = keys["rule"].to_numpy(), keys["root"].to_numpy()
+    usable = np.ones(len(keys), bool)
+    for number, of in enumerate(MATCH_RULES):
+        texts = blocked.filter(pc.equal(blocked["kind"], of.name))["key"]
+        if len(texts):
+            roots = np.unique(root[rule == number])
+            ignored = roots[pc.is_in(_texts(accounts, of, roots), texts.cast(pa.string()))]
+            usable &= (rule != number) | ~np.isin(root, ignored)
+    return keys.select(["rule", "root", "node"]).filter(pa.array(usable))
+
+
+def _texts(accounts: pa.Table, rule: MatchRule, nodes: Ints) -> pa.Array:
+    """The key of some accounts as text."""
+    found = accounts.take(pc.index_in(pa.array(nodes), accounts["node"]))
+    return pc.binary_join_element_wise(*(found[name].cast(pa.string()) for name in rule.columns), "|")
+
+
+def shared_keys_on_spark(accounts: Frame) -> Frame:
+    """`shared_keys` as expressions."""
     parts = []
     for number, rule in enumerate(MATCH_RULES):
-        within = [names[column] for column in rule.columns]
-        whole = rows.filter(*(~nw.col(name).is_null() for name in rule.columns)).select("node", *within)
-        shared = whole.with_columns(account_count=nw.len().over(*within).cast(_INT)).filter(nw.col("account_count") > 1)
-        shared = shared.with_columns(root=nw.col("node").min().over(*within))
+        whole = accounts.filter(*(~nw.col(name).is_null() for name in rule.columns)).select("node", *rule.columns)
+        shared = whole.with_columns(account_count=nw.len().over(*rule.columns).cast(_INT))
+        shared = shared.filter(nw.col("account_count") > 1)
+        shared = shared.with_columns(root=nw.col("node").min().over(*rule.columns))
         parts.append(shared.select(nw.lit(number).cast(_INT).alias("rule"), "root", "node", "account_count"))
     return nw.concat(parts)
 
@@ -48,8 +119,8 @@ def blocked_keys(keys: Frame, accounts: Frame) -> Frame:
     return nw.concat(parts)
 
 
-def key_holders(keys: Frame, accounts: Frame, blocked: Frame) -> Frame:
-    """Who holds which usable key: (rule, root, node)."""
+def key_holders_on_spark(keys: Frame, accounts: Frame, blocked: Frame) -> Frame:
+    """`key_holders` as expressions."""
     parts = []
     for number, rule in enumerate(MATCH_RULES):
         ignored = blocked.filter(nw.col("kind") == rule.name).select("key")
