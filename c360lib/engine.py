@@ -115,13 +115,18 @@ class Pandas(Engine):
 
     def materialise(self, frame: Frame) -> Frame:
         """Columns that came from literals become Arrow-backed too, so that null and type mean the same as elsewhere."""
-        table = frame.collect().to_native()
-        loose = {n: d for n, d in table.dtypes.items() if not isinstance(d, self._pandas.ArrowDtype)}
-        fixed = {n: table[n].astype(self._pandas.ArrowDtype(_arrow_kind(n, d.kind))) for n, d in loose.items()}
-        return self._whole(pa.Table.from_pandas(table.assign(**fixed), preserve_index=False))
+        return self._whole(pa.Table.from_pandas(_arrow_backed(frame.collect().to_native()), preserve_index=False))
 
     def table(self, frame: Frame) -> pa.Table:
         return pa.Table.from_pandas(frame.collect().to_native(), preserve_index=False)
+
+
+def _arrow_backed(table: Any) -> Any:
+    """A pandas table with every column Arrow-backed."""
+    from pandas import ArrowDtype
+
+    loose = {n: d.kind for n, d in table.dtypes.items() if not isinstance(d, ArrowDtype)}
+    return table.assign(**{n: table[n].astype(ArrowDtype(_arrow_kind(n, kind))) for n, kind in loose.items()})
 
 
 def _arrow_kind(name: str, kind: str) -> pa.DataType:
@@ -320,11 +325,17 @@ def coded(frame: Frame, columns: Sequence[str], name: str) -> tuple[Frame, list[
 
 
 def with_most(frame: Frame, value: str, by: str) -> Frame:
-    """The frame with `_most`, the greatest `value` of each group: a window copies whole rows, a join does not."""
+    """The frame with `_most`, the greatest `value` of each group; both are whole numbers."""
     if frame.implementation.is_pandas():
+        table = frame.collect().to_native()
+        group, groups = table[by].factorize()
+        greatest = np.full(len(groups), _ABSENT)
+        np.maximum.at(greatest, group, _integers(table[value]))
+        return frame_of(table.assign(_most=_arrow_integers(greatest[group])))
+    if frame.implementation.is_polars():
         return frame.with_columns(_most=nw.col(value).max().over(by))
     most = frame.filter(~nw.col(value).is_null()).group_by(by).agg(_most=nw.col(value).max())
-    return frame.join(most, on=by, how="left")
+    return frame.join(most, on=by, how="left")  # a window would copy whole rows
 
 
 def with_runs(frame: Frame, by: str, at: str, number: str, gap: int, name: str) -> Frame:
@@ -349,10 +360,52 @@ def with_runs(frame: Frame, by: str, at: str, number: str, gap: int, name: str) 
     return frame.with_columns(run_of.alias(name)).drop("_step", "_first")
 
 
+_ABSENT = np.iinfo(np.int64).min
+
+
 def _integers(column: Any) -> npt.NDArray[np.int64]:
     """A pandas column of whole numbers; absent is a number that no column holds."""
-    numbers: npt.NDArray[np.int64] = column.to_numpy(np.int64, na_value=np.iinfo(np.int64).min)
+    numbers: npt.NDArray[np.int64] = column.to_numpy(np.int64, na_value=_ABSENT)
     return numbers
+
+
+def _arrow_integers(numbers: npt.NDArray[np.int64]) -> Any:
+    """What `_integers` was made of."""
+    from pandas.arrays import ArrowExtensionArray
+
+    return ArrowExtensionArray(pa.array(numbers, mask=numbers == _ABSENT))
+
+
+def with_columns_of(frame: Frame, other: Frame, on: str) -> Frame:
+    """The frame with the columns of `other`, a left join by a number that is unique there.
+
+    pandas and polars would copy every column of the frame to join it; here it keeps those it has.
+    """
+    if frame.implementation.is_pandas():
+        rows, others = frame.collect().to_native(), _arrow_backed(other.collect().to_native())
+        at = _places(rows[on], others[on])
+        return frame_of(rows.assign(**{n: others[n].array.take(at, allow_fill=True) for n in others if n != on}))
+    if frame.implementation.is_polars():
+        table = frame.to_native().collect()
+        found = table.select(on).join(other.to_native().collect(), on=on, how="left", maintain_order="left")
+        return frame_of(table.hstack(found.drop(on)).lazy())
+    return frame.join(other, on=on, how="left")
+
+
+def rows_of(frame: Frame, other: Frame, on: str) -> Frame:
+    """The rows of the frame whose number `on` some row of `other` has. pandas would make a semi join of a whole one."""
+    if frame.implementation.is_pandas():
+        rows, others = frame.collect().to_native(), other.collect().to_native()
+        return frame_of(rows[_places(rows[on], others[on].drop_duplicates()) >= 0])
+    return frame.join(other.select(on).unique(on), on=on, how="semi")
+
+
+def _places(column: Any, within: Any) -> npt.NDArray[np.int64]:
+    """Where each number of a pandas column stands in another one, whose numbers are distinct; -1 where it does not."""
+    from pandas import Index
+
+    wanted: Any = _integers(column)
+    return Index(_integers(within)).get_indexer(wanted).astype(np.int64)
 
 
 def one_each(frame: Frame, by: str, text: str, keep: Literal["first", "last"] = "first") -> Frame:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from c360lib.engine import Frame, null_of, one_each, with_most, with_runs
+from c360lib.engine import Frame, null_of, one_each, rows_of, with_columns_of, with_most, with_runs
 from c360lib.rules import MAX_ACCOUNTS_PER_DEVICE, SESSION_GAP_SECONDS
 from c360lib.schemas import SILVER, Table
 
@@ -29,15 +29,26 @@ def erased_accounts(requests: Frame, as_of: int) -> Frame:
     return named.unique("_account", keep="first", order_by=["request_row"]).with_columns(is_erased=nw.lit(True))
 
 
-def admitted(rows: Frame, directory: Frame, table: Table, as_of: int) -> Frame:
-    """Rows with what `directory` knows of the account they name, and `disposition`, `rule` and `detail` as far as one
-    row alone decides: null where it stays usable.
+def marked(rows: Frame, directory: Frame, table: Table, as_of: int) -> Frame:
+    """Rows with what `directory` knows of the account they name, and the `disposition`, `rule` and `detail` of each.
+
+    A row alone decides nearly all of it. The few that share a key or name an account that does not exist are judged
+    apart, and only the verdicts brought back, so that the rows themselves are never copied.
     """
     if table.is_cdc and table.name != "customers":
         rows = _with_account_of_last_state(rows, as_of)
-    rows = rows.join(directory, on="_account", how="left")
-    rows = rows.with_columns(disposition=_disposition(table, as_of), rule=nw.col("_fault"), detail=nw.col("_detail"))
-    return rows.drop("_fault", "_detail")
+    rows = with_columns_of(rows, directory, "_account").rename({"_fault": "rule", "_detail": "detail"})
+    rows = rows.with_columns(disposition=_disposition(table, as_of))
+    orphan = _is_orphan(table)
+    few = rows.filter(nw.col("disposition").is_null() & (nw.col("_is_repeated") | orphan))
+    judged = _marked_orphans(_judged_repeats(few, table, _key(table)), orphan)
+    judged = judged.select("_row_number", _disposition="disposition", _rule="rule", _reason="detail")
+    rows = with_columns_of(rows, judged, "_row_number").with_columns(
+        disposition=nw.coalesce("disposition", "_disposition"),
+        rule=nw.coalesce("rule", "_rule"),
+        detail=nw.coalesce("detail", "_reason"),
+    )
+    return _marked_states(rows.drop("_is_repeated", "_disposition", "_rule", "_reason"), table)
 
 
 def _key(table: Table) -> list[str]:
@@ -50,22 +61,18 @@ def _with_account_of_last_state(rows: Frame, as_of: int) -> Frame:
 
     Where two rows of one lsn name different accounts, neither tells.
     """
-    lacking = (nw.col("_account").is_null() & (nw.col("op") == "d")).fill_null(False)
-    deletes = rows.filter(lacking)
+    deletes = rows.filter(nw.col("_account").is_null() & (nw.col("op") == "d")).select("_row_number", "_entity", "lsn")
     arrived = (nw.col("ingest_ts") <= as_of) & (nw.col("event_ts") <= as_of) & nw.col("_fault").is_null()
-    states = rows.filter(arrived & (nw.col("op") != "d"))
-    states = states.select("_entity", "record_id", "_account", _lsn="lsn").join(
-        deletes.select("_entity").unique("_entity"), on="_entity", how="semi"
-    )
-    states = states.with_columns(
-        _least=nw.col("_account").min().over("_entity", "_lsn"), _most=nw.col("_account").max().over("_entity", "_lsn")
+    states = rows_of(rows, deletes, "_entity").filter(arrived & (nw.col("op") != "d"))
+    states = states.select("_entity", _record="record_id", _named="_account", _lsn="lsn").with_columns(
+        _least=nw.col("_named").min().over("_entity", "_lsn"), _most=nw.col("_named").max().over("_entity", "_lsn")
     )
     states = states.filter(nw.col("_least") == nw.col("_most")).unique(["_entity", "_lsn"])
-    before = deletes.select("_entity", "_row_number", "lsn").join(states, on="_entity", how="inner")
-    last = before.filter(nw.col("_lsn") < nw.col("lsn")).unique("_row_number", keep="last", order_by=["_lsn"])
-    last = last.select("_row_number", "record_id", "_account")
-    deletes = deletes.drop("record_id", "_account").join(last, on="_row_number", how="left")
-    return nw.concat([rows.filter(~lacking), deletes.select(rows.collect_schema().names())])
+    before = deletes.join(states, on="_entity", how="inner").filter(nw.col("_lsn") < nw.col("lsn"))
+    last = before.unique("_row_number", keep="last", order_by=["_lsn"]).select("_row_number", "_record", "_named")
+    rows = with_columns_of(rows, last, "_row_number")
+    rows = rows.with_columns(record_id=nw.coalesce("record_id", "_record"), _account=nw.coalesce("_account", "_named"))
+    return rows.drop("_record", "_named")
 
 
 def _disposition(table: Table, as_of: int) -> nw.Expr:
@@ -82,22 +89,12 @@ def _disposition(table: Table, as_of: int) -> nw.Expr:
         .then(nw.lit("not_yet"))
         .when(erased)
         .then(nw.lit("erased"))
-        .when(~nw.col("_fault").is_null())
+        .when(~nw.col("rule").is_null())
         .then(nw.lit("quarantined"))
         .when(ahead.fill_null(False))
         .then(nw.lit("not_yet"))
         .otherwise(nw.lit(None, _TEXT))
     )
-
-
-def marked(rows: Frame, table: Table) -> Frame:
-    """Admitted rows with every disposition decided: duplicates and conflicts, missing accounts, superseded states."""
-    repeated = nw.col("disposition").is_null() & nw.col("_is_repeated")
-    judged = _judged_repeats(rows.filter(repeated), table, _key(table))
-    rows = nw.concat([rows.filter(~repeated), judged])
-    if table.name not in ("customers", "erasure_requests"):
-        rows = _marked_orphans(rows, table)
-    return _marked_states(rows, table).drop("_is_repeated")
 
 
 def _judged_repeats(rows: Frame, table: Table, key: list[str]) -> Frame:
@@ -144,11 +141,17 @@ def _with_most_restrictive(rows: Frame) -> Frame:
     return rows.join(strictest, on="_entity", how="left")
 
 
-def _marked_orphans(rows: Frame, table: Table) -> Frame:
-    """Rows that name an account that does not exist are quarantined until it arrives."""
-    orphan = nw.col("disposition").is_null() & nw.col("person").is_null()
-    if not table.column("customer_id").needed:
-        orphan = orphan & ~nw.col("record_id").is_null()
+def _is_orphan(table: Table) -> nw.Expr:
+    """Rows that name an account that does not exist: they are quarantined until it arrives."""
+    if table.name in ("customers", "erasure_requests"):
+        return nw.col("_row_number") < 0
+    orphan = nw.col("person").is_null()
+    return orphan if table.column("customer_id").needed else orphan & ~nw.col("record_id").is_null()
+
+
+def _marked_orphans(rows: Frame, orphan: nw.Expr) -> Frame:
+    """Of rows that are still usable, orphans are quarantined."""
+    orphan = nw.col("disposition").is_null() & orphan
     account = nw.concat_str([nw.lit("no account "), nw.col("record_id").fill_null("is named")])
     return rows.with_columns(
         disposition=nw.when(orphan).then(nw.lit("quarantined")).otherwise(nw.col("disposition")),
@@ -161,11 +164,10 @@ def _marked_states(rows: Frame, table: Table) -> Frame:
     """What is still open is current; of a changing entity only its last state is."""
     if not table.is_cdc:
         return rows.with_columns(disposition=nw.col("disposition").fill_null("current"))
-    usable = nw.col("disposition").is_null()
-    rows = with_most(rows.with_columns(_open_lsn=nw.when(usable).then(nw.col("lsn"))), "_open_lsn", "_entity")
+    rows = rows.with_columns(_open_lsn=nw.when(nw.col("disposition").is_null()).then(nw.col("lsn")))
+    rows = with_most(rows, "_open_lsn", "_entity")
     state = nw.when(nw.col("lsn") == nw.col("_most")).then(nw.lit("current")).otherwise(nw.lit("superseded"))
-    rows = rows.with_columns(disposition=nw.when(usable).then(state).otherwise(nw.col("disposition")))
-    return rows.drop("_open_lsn", "_most")
+    return rows.with_columns(disposition=nw.coalesce(nw.col("disposition"), state)).drop("_open_lsn", "_most")
 
 
 def states(rows: Frame) -> Frame:
