@@ -29,6 +29,7 @@ import pyarrow.parquet as pq
 from c360lib.errors import UsageError
 
 Frame = nw.LazyFrame[Any]
+Ints = npt.NDArray[np.int64]
 BATCH_ROWS = 200_000
 PLACE = "_place"
 _SIZE = re.compile(r"[0-9]+(\.[0-9]+)? ?[KMGT]i?B")
@@ -341,17 +342,16 @@ def with_most(frame: Frame, value: str, by: str) -> Frame:
 def with_runs(frame: Frame, by: str, at: str, number: str, gap: int, name: str) -> Frame:
     """The frame with `name`, equal for rows of one `by` that follow each other in `at` with at most `gap` between.
 
-    It is the `number` of the run's first row; rows of equal `at` go by `number`. pandas would sort for each window.
+    It is the `number` of the run's first row; rows of equal `at` go by `number`. In memory one sort of whole numbers
+    tells it, where a window would sort for each step.
     """
     if frame.implementation.is_pandas():
         table = frame.collect().to_native()
-        who, when, row = (_integers(table[column]) for column in (by, at, number))
-        order = np.lexsort((row, when, who))
-        begins = np.ones(len(order), bool)
-        begins[1:] = (np.diff(who[order]) != 0) | (np.diff(when[order]) > gap)
-        run = np.empty(len(order), np.int64)
-        run[order] = row[order][begins][np.cumsum(begins) - 1]
-        return frame_of(table.assign(**{name: run}))
+        return frame_of(table.assign(**{name: _runs(gap, *(_integers(table[n]) for n in (by, at, number)))}))
+    if frame.implementation.is_polars():
+        rows = frame.to_native().collect()
+        run = nw.new_series(name, _runs(gap, *(rows[n].to_numpy() for n in (by, at, number))), backend="polars")
+        return frame_of(rows.with_columns(run.to_native()).lazy())
     step = nw.col(at) - nw.col(at).shift(1).over(by, order_by=[at, number])
     frame = frame.with_columns(_step=step)
     begins_here = nw.col("_step").is_null() | (nw.col("_step") > gap)
@@ -360,16 +360,30 @@ def with_runs(frame: Frame, by: str, at: str, number: str, gap: int, name: str) 
     return frame.with_columns(run_of.alias(name)).drop("_step", "_first")
 
 
+def _runs(gap: int, who: Ints, at: Ints, number: Ints) -> Ints:
+    """What `with_runs` adds."""
+    from pandas import factorize
+
+    code, _ = factorize(who)
+    first = at.min(initial=0)
+    order = np.lexsort((number, code * (at.max(initial=0) - first + 1) + (at - first)))
+    begins = np.ones(len(order), bool)
+    begins[1:] = (np.diff(code[order]) != 0) | (np.diff(at[order]) > gap)
+    run = np.empty(len(order), np.int64)
+    run[order] = number[order][begins][np.cumsum(begins) - 1]
+    return run
+
+
 _ABSENT = np.iinfo(np.int64).min
 
 
-def _integers(column: Any) -> npt.NDArray[np.int64]:
+def _integers(column: Any) -> Ints:
     """A pandas column of whole numbers; absent is a number that no column holds."""
-    numbers: npt.NDArray[np.int64] = column.to_numpy(np.int64, na_value=_ABSENT)
+    numbers: Ints = column.to_numpy(np.int64, na_value=_ABSENT)
     return numbers
 
 
-def _arrow_integers(numbers: npt.NDArray[np.int64]) -> Any:
+def _arrow_integers(numbers: Ints) -> Any:
     """What `_integers` was made of."""
     from pandas.arrays import ArrowExtensionArray
 
@@ -393,14 +407,14 @@ def with_columns_of(frame: Frame, other: Frame, on: str) -> Frame:
 
 
 def rows_of(frame: Frame, other: Frame, on: str) -> Frame:
-    """The rows of the frame whose number `on` some row of `other` has. pandas would make a semi join of a whole one."""
+    """The rows of the frame whose `on` some row of `other` has. pandas would make a semi join of a whole one."""
     if frame.implementation.is_pandas():
         rows, others = frame.collect().to_native(), other.collect().to_native()
-        return frame_of(rows[_places(rows[on], others[on].drop_duplicates()) >= 0])
+        return frame_of(rows[rows[on].isin(others[on].dropna())])
     return frame.join(other.select(on).unique(on), on=on, how="semi")
 
 
-def _places(column: Any, within: Any) -> npt.NDArray[np.int64]:
+def _places(column: Any, within: Any) -> Ints:
     """Where each number of a pandas column stands in another one, whose numbers are distinct; -1 where it does not."""
     from pandas import Index
 

@@ -125,7 +125,7 @@ LAYERS: tuple[Layer, ...] = (
     _source("clickstream"),
     Layer("blocked_devices", _of(silver.blocked_devices), ("clickstream_marked",)),
     Layer("visits", _of(silver.visits), ("clickstream_marked", "blocked_devices"), kept=True),
-    Layer("stitched", _of(silver.stitched), ("visits",)),
+    Layer("stitched", _of(silver.stitched), ("visits", "clickstream_marked")),
     Layer("activity", _at(gold.activity), ("stitched",)),
     _source("support_tickets"),
     Layer("tickets", _of(silver.assigned_tickets), ("support_tickets_marked", "identified")),

@@ -175,10 +175,9 @@ def states(rows: Frame) -> Frame:
     current = nw.col("disposition") == "current"
     alive = rows.filter(current & (nw.col("op") != "d")).with_columns(is_deleted=nw.lit(False))
     deletes = rows.filter(current & (nw.col("op") == "d"))
-    before = rows.filter((nw.col("disposition") == "superseded") & (nw.col("op") != "d"))
-    before = before.join(deletes.select("_entity"), on="_entity", how="semi").unique(
-        "_entity", keep="last", order_by=["lsn"]
-    )
+    before = rows_of(rows, deletes, "_entity")
+    before = before.filter((nw.col("disposition") == "superseded") & (nw.col("op") != "d"))
+    before = before.unique("_entity", keep="last", order_by=["lsn"])
     times = deletes.select("_entity", _event="event_ts", _ingest="ingest_ts")
     gone = before.join(times, on="_entity", how="inner")
     gone = gone.with_columns(event_ts=nw.col("_event"), ingest_ts=nw.col("_ingest"))
@@ -241,13 +240,13 @@ def live_people(people: Frame) -> Frame:
 # --- behaviour --------------------------------------------------------------------------------------------------------
 def blocked_devices(rows: Frame) -> Frame:
     """Devices that more accounts use than a device may: (kind, key, account_count, account_limit)."""
-    used = rows.filter(
+    used = rows.select("_device", "_account", "disposition").filter(
         (nw.col("disposition") == "current") & ~nw.col("_account").is_null() & ~nw.col("_device").is_null()
     )
     pairs = used.select("_device", "_account").unique(["_device", "_account"])
     counts = pairs.group_by("_device").agg(account_count=nw.len())
     counts = counts.filter(nw.col("account_count") > MAX_ACCOUNTS_PER_DEVICE)
-    return _with_device_ids(counts, used).select(
+    return _with_device_ids(counts, rows).select(
         kind=nw.lit("device"),
         key=nw.col("anonymous_id"),
         account_count=nw.col("account_count").cast(nw.Int64()),
@@ -255,9 +254,9 @@ def blocked_devices(rows: Frame) -> Frame:
     )
 
 
-def _with_device_ids(counts: Frame, used: Frame) -> Frame:
+def _with_device_ids(counts: Frame, rows: Frame) -> Frame:
     """Devices with their text, which any of their rows tells."""
-    ids = used.select("_device", "anonymous_id").join(counts.select("_device"), on="_device", how="semi")
+    ids = rows_of(rows.select("_device", "anonymous_id"), counts, "_device")
     return counts.join(ids.unique("_device"), on="_device", how="inner")
 
 
@@ -267,39 +266,42 @@ def visits(rows: Frame, blocked_devices: Frame) -> Frame:
     A visit is a run of one visitor's events with gaps of at most 30 minutes. The visitor is the device; where there is
     none, or too many accounts use it, the account; else the event stands alone.
     """
-    shared = blocked_devices.select(anonymous_id="key").with_columns(is_shared=nw.lit(True))
-    events = rows.filter(nw.col("disposition") == "current").join(shared, on="anonymous_id", how="left")
+    ids = rows.select("_device", "anonymous_id")
+    shared = rows_of(ids, blocked_devices.select(anonymous_id="key"), "anonymous_id").select("_device")
+    shared = shared.unique("_device").with_columns(is_shared=nw.lit(True))
+    events = rows.select("_row_number", "event_ts", "ingest_ts", "person", "_device", "_account", "disposition")
+    events = with_columns_of(events.filter(nw.col("disposition") == "current"), shared, "_device")
     device = nw.when(nw.col("is_shared").is_null()).then(nw.col("_device") * 3)
     account, nobody = nw.col("_account") * 3 + 1, nw.col("_row_number") * 3 + 2
     events = events.with_columns(_visitor=nw.coalesce(device, account, nobody))
-    events = events.select("_visitor", "_row_number", "event_id", "event_ts", "ingest_ts", "person", "is_shared")
-    events = with_runs(events, "_visitor", "event_ts", "_row_number", SESSION_GAP_SECONDS, "visit")
-    events = events.with_columns(
-        _least=nw.col("person").min().over("visit"), _most=nw.col("person").max().over("visit")
-    )
-    return events.drop("_visitor")
+    events = events.select("_visitor", "_row_number", "event_ts", "ingest_ts", "person")
+    return with_runs(events, "_visitor", "event_ts", "_row_number", SESSION_GAP_SECONDS, "visit").drop("_visitor")
 
 
-def stitched(events: Frame) -> Frame:
+def stitched(visits: Frame, rows: Frame) -> Frame:
     """Events of visits with the `person` they are given to.
 
     An event without an account takes the next identified event's person in its visit, else the previous one's, in the
-    order of (event_ts, event_id); on a blocked device it stays unassigned.
+    order of (event_ts, event_id). On a blocked device it has a visit of its own, so it stays unassigned.
     """
-    named = ~nw.col("person").is_null()
-    open_end = ~named & nw.col("is_shared").is_null()
-    mixed = (nw.col("_least") != nw.col("_most")).fill_null(False)
-    of_one = events.filter(~mixed)
-    of_one = of_one.with_columns(person=nw.when(open_end).then(nw.col("_least")).otherwise(nw.col("person")))
-    of_many, order = events.filter(mixed), ["event_ts", "event_id"]
-    of_many = of_many.with_columns(
+    named = visits.filter(~nw.col("person").is_null()).select("visit", "person")
+    groups = named.group_by("visit").agg(_only=nw.col("person").min(), _most=nw.col("person").max())
+    of_one = groups.filter(nw.col("_only") == nw.col("_most")).select("visit", "_only")
+    of_many = rows_of(visits, groups.filter(nw.col("_only") != nw.col("_most")), "visit")
+    events = with_columns_of(visits, of_one, "visit")
+    events = with_columns_of(events, _nearest_persons(of_many, rows), "_row_number")
+    return events.with_columns(person=nw.coalesce("person", "_only", "_near")).drop("_only", "_near")
+
+
+def _nearest_persons(events: Frame, rows: Frame) -> Frame:
+    """Of events of visits that name several people: (_row_number, _near), the next person named, else the last."""
+    ids = rows_of(rows.select("_row_number", "event_id"), events, "_row_number")
+    events, order = events.join(ids, on="_row_number", how="inner"), ["event_ts", "event_id"]
+    events = events.with_columns(
         _next=nw.col("person").fill_null(strategy="backward").over("visit", order_by=order),
         _last=nw.col("person").fill_null(strategy="forward").over("visit", order_by=order),
     )
-    near = nw.coalesce(nw.col("_next"), nw.col("_last"))
-    of_many = of_many.with_columns(person=nw.when(open_end).then(near).otherwise(nw.col("person")))
-    columns = ["_row_number", "event_ts", "ingest_ts", "visit", "person"]
-    return nw.concat([of_one.select(columns), of_many.select(columns)])
+    return events.select("_row_number", _near=nw.coalesce("_next", "_last"))
 
 
 def assigned_tickets(rows: Frame, identified: Frame) -> Frame:
