@@ -29,6 +29,7 @@ import pyarrow.parquet as pq
 from c360lib.errors import UsageError
 
 Frame = nw.LazyFrame[Any]
+Ints = npt.NDArray[np.int64]
 BATCH_ROWS = 200_000
 PLACE = "_place"
 _SIZE = re.compile(r"[0-9]+(\.[0-9]+)? ?[KMGT]i?B")
@@ -115,13 +116,18 @@ class Pandas(Engine):
 
     def materialise(self, frame: Frame) -> Frame:
         """Columns that came from literals become Arrow-backed too, so that null and type mean the same as elsewhere."""
-        table = frame.collect().to_native()
-        loose = {n: d for n, d in table.dtypes.items() if not isinstance(d, self._pandas.ArrowDtype)}
-        fixed = {n: table[n].astype(self._pandas.ArrowDtype(_arrow_kind(n, d.kind))) for n, d in loose.items()}
-        return self._whole(pa.Table.from_pandas(table.assign(**fixed), preserve_index=False))
+        return self._whole(pa.Table.from_pandas(_arrow_backed(frame.collect().to_native()), preserve_index=False))
 
     def table(self, frame: Frame) -> pa.Table:
         return pa.Table.from_pandas(frame.collect().to_native(), preserve_index=False)
+
+
+def _arrow_backed(table: Any) -> Any:
+    """A pandas table with every column Arrow-backed."""
+    from pandas import ArrowDtype
+
+    loose = {n: d.kind for n, d in table.dtypes.items() if not isinstance(d, ArrowDtype)}
+    return table.assign(**{n: table[n].astype(ArrowDtype(_arrow_kind(n, kind))) for n, kind in loose.items()})
 
 
 def _arrow_kind(name: str, kind: str) -> pa.DataType:
@@ -301,47 +307,33 @@ def open_engine(name: str = "pandas", memory_limit: str | None = None) -> Engine
     return DuckDB(memory_limit)
 
 
-def joined_once(frame: Frame, other: Frame, on: str) -> Frame:
-    """The frame with the columns of `other`, a left join by a number that is unique there.
-
-    pandas and polars would copy every column of the frame to join it; here it keeps those it has.
-    """
-    if frame.implementation.is_pandas():
-        from pandas import Index
-
-        rows, others = frame.collect().to_native(), other.collect().to_native()
-        wanted: Any = _integers(rows[on])
-        at = Index(_integers(others[on])).get_indexer(wanted)
-        return frame_of(rows.assign(**{n: others[n].array.take(at, allow_fill=True) for n in others if n != on}))
-    if frame.implementation.is_polars():
-        table = frame.to_native().collect()
-        found = table.select(on).join(other.to_native().collect(), on=on, how="left", maintain_order="left")
-        return frame_of(table.hstack(found.drop(on)).lazy())
-    return frame.join(other, on=on, how="left")
-
-
 def with_most(frame: Frame, value: str, by: str) -> Frame:
-    """The frame with `_most`, the greatest `value` of each group: a window copies whole rows, a join does not."""
+    """The frame with `_most`, the greatest `value` of each group; both are whole numbers."""
     if frame.implementation.is_pandas():
+        table = frame.collect().to_native()
+        group, groups = table[by].factorize()
+        greatest = np.full(len(groups), _ABSENT)
+        np.maximum.at(greatest, group, _integers(table[value]))
+        return frame_of(table.assign(_most=_arrow_integers(greatest[group])))
+    if frame.implementation.is_polars():
         return frame.with_columns(_most=nw.col(value).max().over(by))
     most = frame.filter(~nw.col(value).is_null()).group_by(by).agg(_most=nw.col(value).max())
-    return frame.join(most, on=by, how="left")
+    return frame.join(most, on=by, how="left")  # a window would copy whole rows
 
 
 def with_runs(frame: Frame, by: str, at: str, number: str, gap: int, name: str) -> Frame:
     """The frame with `name`, equal for rows of one `by` that follow each other in `at` with at most `gap` between.
 
-    It is the `number` of the run's first row; rows of equal `at` go by `number`. pandas would sort for each window.
+    It is the `number` of the run's first row; rows of equal `at` go by `number`. In memory one sort of whole numbers
+    tells it, where a window would sort for each step.
     """
     if frame.implementation.is_pandas():
         table = frame.collect().to_native()
-        who, when, row = (_integers(table[column]) for column in (by, at, number))
-        order = np.lexsort((row, when, who))
-        begins = np.ones(len(order), bool)
-        begins[1:] = (np.diff(who[order]) != 0) | (np.diff(when[order]) > gap)
-        run = np.empty(len(order), np.int64)
-        run[order] = row[order][begins][np.cumsum(begins) - 1]
-        return frame_of(table.assign(**{name: run}))
+        return frame_of(table.assign(**{name: _runs(gap, *(_integers(table[n]) for n in (by, at, number)))}))
+    if frame.implementation.is_polars():
+        rows = frame.to_native().collect()
+        run = nw.new_series(name, _runs(gap, *(rows[n].to_numpy() for n in (by, at, number))), backend="polars")
+        return frame_of(rows.with_columns(run.to_native()).lazy())
     step = nw.col(at) - nw.col(at).shift(1).over(by, order_by=[at, number])
     frame = frame.with_columns(_step=step)
     begins_here = nw.col("_step").is_null() | (nw.col("_step") > gap)
@@ -350,10 +342,66 @@ def with_runs(frame: Frame, by: str, at: str, number: str, gap: int, name: str) 
     return frame.with_columns(run_of.alias(name)).drop("_step", "_first")
 
 
-def _integers(column: Any) -> npt.NDArray[np.int64]:
+def _runs(gap: int, who: Ints, at: Ints, number: Ints) -> Ints:
+    """What `with_runs` adds."""
+    from pandas import factorize
+
+    code, _ = factorize(who)
+    first = at.min(initial=0)
+    order = np.lexsort((number, code * (at.max(initial=0) - first + 1) + (at - first)))
+    begins = np.ones(len(order), bool)
+    begins[1:] = (np.diff(code[order]) != 0) | (np.diff(at[order]) > gap)
+    run = np.empty(len(order), np.int64)
+    run[order] = number[order][begins][np.cumsum(begins) - 1]
+    return run
+
+
+_ABSENT = np.iinfo(np.int64).min
+
+
+def _integers(column: Any) -> Ints:
     """A pandas column of whole numbers; absent is a number that no column holds."""
-    numbers: npt.NDArray[np.int64] = column.to_numpy(np.int64, na_value=np.iinfo(np.int64).min)
+    numbers: Ints = column.to_numpy(np.int64, na_value=_ABSENT)
     return numbers
+
+
+def _arrow_integers(numbers: Ints) -> Any:
+    """What `_integers` was made of."""
+    from pandas.arrays import ArrowExtensionArray
+
+    return ArrowExtensionArray(pa.array(numbers, mask=numbers == _ABSENT))
+
+
+def with_columns_of(frame: Frame, other: Frame, on: str) -> Frame:
+    """The frame with the columns of `other`, a left join by a number that is unique there.
+
+    pandas and polars would copy every column of the frame to join it; here it keeps those it has.
+    """
+    if frame.implementation.is_pandas():
+        rows, others = frame.collect().to_native(), _arrow_backed(other.collect().to_native())
+        at = _places(rows[on], others[on])
+        return frame_of(rows.assign(**{n: others[n].array.take(at, allow_fill=True) for n in others if n != on}))
+    if frame.implementation.is_polars():
+        table = frame.to_native().collect()
+        found = table.select(on).join(other.to_native().collect(), on=on, how="left", maintain_order="left")
+        return frame_of(table.hstack(found.drop(on)).lazy())
+    return frame.join(other, on=on, how="left")
+
+
+def rows_of(frame: Frame, other: Frame, on: str) -> Frame:
+    """The rows of the frame whose `on` some row of `other` has. pandas would make a semi join of a whole one."""
+    if frame.implementation.is_pandas():
+        rows, others = frame.collect().to_native(), other.collect().to_native()
+        return frame_of(rows[rows[on].isin(others[on].dropna())])
+    return frame.join(other.select(on).unique(on), on=on, how="semi")
+
+
+def _places(column: Any, within: Any) -> Ints:
+    """Where each number of a pandas column stands in another one, whose numbers are distinct; -1 where it does not."""
+    from pandas import Index
+
+    wanted: Any = _integers(column)
+    return Index(_integers(within)).get_indexer(wanted).astype(np.int64)
 
 
 def one_each(frame: Frame, by: str, text: str, keep: Literal["first", "last"] = "first") -> Frame:

@@ -48,6 +48,7 @@ def value(orders: Frame, as_of: int) -> Frame:
     Orders are last states with `is_deleted`. RFM counts every paid order; CLV is the BTYD summary of Fader, Hardie and
     Lee (2005): purchase days minus one, days from first to last purchase day, days from first purchase day to as_of.
     """
+    orders = orders.select("person", "status", "ordered_ts", "net_amount_cents", "is_deleted")
     living = orders.filter(~nw.col("is_deleted"))
     counts = living.group_by("person").agg(order_count=nw.len())
     paid = living.filter((nw.col("status") == "paid") & (nw.col("ordered_ts") <= as_of))
@@ -98,7 +99,7 @@ def _with_clv(rows: Frame, as_of: int) -> Frame:
 def activity(visits: Frame, as_of: int) -> Frame:
     """Events to (person, sessions_30d, events_30d, last_seen_ts); a visit counts once for each person in it."""
     since = as_of - rules.ACTIVITY_WINDOW_DAYS * SECONDS_PER_DAY
-    events = visits.filter(~nw.col("person").is_null()).select("person", "visit", "event_ts")
+    events = visits.select("person", "visit", "event_ts").filter(~nw.col("person").is_null())
     seen = events.group_by("person").agg(last_seen_ts=nw.col("event_ts").max())
     recent = (
         events.filter(nw.col("event_ts") > since)
@@ -135,7 +136,10 @@ def support(tickets: Frame, as_of: int) -> Frame:
 def freshness(*frames: Frame) -> Frame:
     """Rows of any silver tables to (person, used_ingest_ts), the latest arrival of any of a person's rows."""
     parts = [
-        f.filter(~nw.col("person").is_null()).group_by("person").agg(used_ingest_ts=nw.col("ingest_ts").max())
+        f.select("person", "ingest_ts")
+        .filter(~nw.col("person").is_null())
+        .group_by("person")
+        .agg(used_ingest_ts=nw.col("ingest_ts").max())
         for f in frames
     ]
     return nw.concat(parts).group_by("person").agg(used_ingest_ts=nw.col("used_ingest_ts").max())

@@ -53,13 +53,10 @@ def _at(function: Callable[..., Any], **fixed: Any) -> Callable[..., Any]:
     return lambda at, *tables: function(*tables, as_of=at.as_of, **fixed)
 
 
-def _source(name: str, directory: str = "directory") -> tuple[Layer, Layer]:
-    """The two layers that give every row of a raw source its disposition."""
-    admitted, table = f"{name}_admitted", RAW[name]
-    return (
-        Layer(admitted, _at(silver.admitted, table=table), (f"{name}_rows", directory), kept=True),
-        Layer(f"{name}_marked", _of(silver.marked, table=table), (admitted,), kept=table.is_cdc),
-    )
+def _source(name: str, directory: str = "directory") -> Layer:
+    """The layer that gives every row of a raw source its disposition."""
+    marked = _at(silver.marked, table=RAW[name])
+    return Layer(f"{name}_marked", marked, (f"{name}_rows", directory), kept=RAW[name].is_cdc)
 
 
 def _each_source(function: Callable[..., Frame]) -> Callable[..., Frame]:
@@ -76,8 +73,7 @@ def _later_orders(at: Moment, rows: Frame, directory: Frame) -> Frame | None:
     later = at.as_of + LABEL_WINDOW_DAYS * SECONDS_PER_DAY
     if at.reach < later:
         return None
-    orders = silver.marked(silver.admitted(rows, directory, RAW["orders"], later), RAW["orders"])
-    return silver.states(orders)
+    return silver.states(silver.marked(rows, directory, RAW["orders"], later))
 
 
 def _columns(rows: Frame, table: Table) -> Frame:
@@ -89,7 +85,7 @@ _MARKED = tuple(f"{source}_marked" for source in RAW)
 LAYERS: tuple[Layer, ...] = (
     # who is who
     Layer("erased", _at(silver.erased_accounts), ("erasure_requests_rows",)),
-    *_source("customers", "erased"),
+    _source("customers", "erased"),
     Layer("accounts", _of(silver.accounts), ("customers_marked",)),
     Layer("steward_pairs", _at(deterministic.steward_pairs), ("decisions_rows", "accounts")),
     Layer("match_keys", _of(deterministic.match_keys), ("accounts",)),
@@ -136,22 +132,22 @@ LAYERS: tuple[Layer, ...] = (
     Layer("live_people", _of(silver.live_people), ("people",), kept=True),
     Layer("directory", _of(silver.directory), ("identified", "erased")),
     # what they did and what they are worth, source by source, so that one is freed before the next is loaded
-    *_source("orders"),
+    _source("orders"),
     Layer("order_states", _of(silver.states), ("orders_marked",)),
     Layer("value", _at(gold.value), ("order_states",)),
-    *_source("clickstream"),
+    _source("clickstream"),
     Layer("blocked_devices", _of(silver.blocked_devices), ("clickstream_marked",)),
     Layer("visits", _of(silver.visits), ("clickstream_marked", "blocked_devices"), kept=True),
-    Layer("stitched", _of(silver.stitched), ("visits",)),
+    Layer("stitched", _of(silver.stitched), ("visits", "clickstream_marked")),
     Layer("activity", _at(gold.activity), ("stitched",)),
-    *_source("support_tickets"),
+    _source("support_tickets"),
     Layer("tickets", _of(silver.assigned_tickets), ("support_tickets_marked", "identified")),
     Layer("support", _at(gold.support), ("tickets",)),
-    *_source("campaign_events"),
+    _source("campaign_events"),
     Layer("campaign_touches", _of(_current), ("campaign_events_marked",)),
-    *_source("consent_events"),
+    _source("consent_events"),
     Layer("consent_choices", _of(_current), ("consent_events_marked",)),
-    *_source("erasure_requests"),
+    _source("erasure_requests"),
     # what they allow
     Layer("consent_spoken", _of(consent.choices), ("consent_events_marked", "campaign_events_marked"), kept=True),
     Layer("consent_latest", _of(consent.latest), ("consent_spoken",), kept=True),

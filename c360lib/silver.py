@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from c360lib.engine import Frame, joined_once, null_of, one_each, with_most, with_runs
+from c360lib.engine import Frame, null_of, one_each, rows_of, with_columns_of, with_most, with_runs
 from c360lib.rules import MAX_ACCOUNTS_PER_DEVICE, SESSION_GAP_SECONDS
 from c360lib.schemas import SILVER, Table
 
@@ -29,15 +29,26 @@ def erased_accounts(requests: Frame, as_of: int) -> Frame:
     return named.unique("_account", keep="first", order_by=["request_row"]).with_columns(is_erased=nw.lit(True))
 
 
-def admitted(rows: Frame, directory: Frame, table: Table, as_of: int) -> Frame:
-    """Rows with what `directory` knows of the account they name, and `disposition`, `rule` and `detail` as far as one
-    row alone decides: null where it stays usable.
+def marked(rows: Frame, directory: Frame, table: Table, as_of: int) -> Frame:
+    """Rows with what `directory` knows of the account they name, and the `disposition`, `rule` and `detail` of each.
+
+    A row alone decides nearly all of it. The few that share a key or name an account that does not exist are judged
+    apart, and only the verdicts brought back, so that the rows themselves are never copied.
     """
     if table.is_cdc and table.name != "customers":
         rows = _with_account_of_last_state(rows, as_of)
-    rows = rows.join(directory, on="_account", how="left")
-    rows = rows.with_columns(disposition=_disposition(table, as_of), rule=nw.col("_fault"), detail=nw.col("_detail"))
-    return rows.drop("_fault", "_detail")
+    rows = with_columns_of(rows, directory, "_account").rename({"_fault": "rule", "_detail": "detail"})
+    rows = rows.with_columns(disposition=_disposition(table, as_of))
+    orphan = _is_orphan(table)
+    few = rows.filter(nw.col("disposition").is_null() & (nw.col("_is_repeated") | orphan))
+    judged = _marked_orphans(_judged_repeats(few, table, _key(table)), orphan)
+    judged = judged.select("_row_number", _disposition="disposition", _rule="rule", _reason="detail")
+    rows = with_columns_of(rows, judged, "_row_number").with_columns(
+        disposition=nw.coalesce("disposition", "_disposition"),
+        rule=nw.coalesce("rule", "_rule"),
+        detail=nw.coalesce("detail", "_reason"),
+    )
+    return _marked_states(rows.drop("_is_repeated", "_disposition", "_rule", "_reason"), table)
 
 
 def _key(table: Table) -> list[str]:
@@ -50,22 +61,18 @@ def _with_account_of_last_state(rows: Frame, as_of: int) -> Frame:
 
     Where two rows of one lsn name different accounts, neither tells.
     """
-    lacking = (nw.col("_account").is_null() & (nw.col("op") == "d")).fill_null(False)
-    deletes = rows.filter(lacking)
+    deletes = rows.filter(nw.col("_account").is_null() & (nw.col("op") == "d")).select("_row_number", "_entity", "lsn")
     arrived = (nw.col("ingest_ts") <= as_of) & (nw.col("event_ts") <= as_of) & nw.col("_fault").is_null()
-    states = rows.filter(arrived & (nw.col("op") != "d"))
-    states = states.select("_entity", "record_id", "_account", _lsn="lsn").join(
-        deletes.select("_entity").unique("_entity"), on="_entity", how="semi"
-    )
-    states = states.with_columns(
-        _least=nw.col("_account").min().over("_entity", "_lsn"), _most=nw.col("_account").max().over("_entity", "_lsn")
+    states = rows_of(rows, deletes, "_entity").filter(arrived & (nw.col("op") != "d"))
+    states = states.select("_entity", _record="record_id", _named="_account", _lsn="lsn").with_columns(
+        _least=nw.col("_named").min().over("_entity", "_lsn"), _most=nw.col("_named").max().over("_entity", "_lsn")
     )
     states = states.filter(nw.col("_least") == nw.col("_most")).unique(["_entity", "_lsn"])
-    before = deletes.select("_entity", "_row_number", "lsn").join(states, on="_entity", how="inner")
-    last = before.filter(nw.col("_lsn") < nw.col("lsn")).unique("_row_number", keep="last", order_by=["_lsn"])
-    last = last.select("_row_number", "record_id", "_account")
-    deletes = deletes.drop("record_id", "_account").join(last, on="_row_number", how="left")
-    return nw.concat([rows.filter(~lacking), deletes.select(rows.collect_schema().names())])
+    before = deletes.join(states, on="_entity", how="inner").filter(nw.col("_lsn") < nw.col("lsn"))
+    last = before.unique("_row_number", keep="last", order_by=["_lsn"]).select("_row_number", "_record", "_named")
+    rows = with_columns_of(rows, last, "_row_number")
+    rows = rows.with_columns(record_id=nw.coalesce("record_id", "_record"), _account=nw.coalesce("_account", "_named"))
+    return rows.drop("_record", "_named")
 
 
 def _disposition(table: Table, as_of: int) -> nw.Expr:
@@ -82,22 +89,12 @@ def _disposition(table: Table, as_of: int) -> nw.Expr:
         .then(nw.lit("not_yet"))
         .when(erased)
         .then(nw.lit("erased"))
-        .when(~nw.col("_fault").is_null())
+        .when(~nw.col("rule").is_null())
         .then(nw.lit("quarantined"))
         .when(ahead.fill_null(False))
         .then(nw.lit("not_yet"))
         .otherwise(nw.lit(None, _TEXT))
     )
-
-
-def marked(rows: Frame, table: Table) -> Frame:
-    """Admitted rows with every disposition decided: duplicates and conflicts, missing accounts, superseded states."""
-    repeated = nw.col("disposition").is_null() & nw.col("_is_repeated")
-    judged = _judged_repeats(rows.filter(repeated), table, _key(table))
-    rows = nw.concat([rows.filter(~repeated), judged])
-    if table.name not in ("customers", "erasure_requests"):
-        rows = _marked_orphans(rows, table)
-    return _marked_states(rows, table).drop("_is_repeated")
 
 
 def _judged_repeats(rows: Frame, table: Table, key: list[str]) -> Frame:
@@ -144,11 +141,17 @@ def _with_most_restrictive(rows: Frame) -> Frame:
     return rows.join(strictest, on="_entity", how="left")
 
 
-def _marked_orphans(rows: Frame, table: Table) -> Frame:
-    """Rows that name an account that does not exist are quarantined until it arrives."""
-    orphan = nw.col("disposition").is_null() & nw.col("person").is_null()
-    if not table.column("customer_id").needed:
-        orphan = orphan & ~nw.col("record_id").is_null()
+def _is_orphan(table: Table) -> nw.Expr:
+    """Rows that name an account that does not exist: they are quarantined until it arrives."""
+    if table.name in ("customers", "erasure_requests"):
+        return nw.col("_row_number") < 0
+    orphan = nw.col("person").is_null()
+    return orphan if table.column("customer_id").needed else orphan & ~nw.col("record_id").is_null()
+
+
+def _marked_orphans(rows: Frame, orphan: nw.Expr) -> Frame:
+    """Of rows that are still usable, orphans are quarantined."""
+    orphan = nw.col("disposition").is_null() & orphan
     account = nw.concat_str([nw.lit("no account "), nw.col("record_id").fill_null("is named")])
     return rows.with_columns(
         disposition=nw.when(orphan).then(nw.lit("quarantined")).otherwise(nw.col("disposition")),
@@ -161,11 +164,10 @@ def _marked_states(rows: Frame, table: Table) -> Frame:
     """What is still open is current; of a changing entity only its last state is."""
     if not table.is_cdc:
         return rows.with_columns(disposition=nw.col("disposition").fill_null("current"))
-    usable = nw.col("disposition").is_null()
-    rows = with_most(rows.with_columns(_open_lsn=nw.when(usable).then(nw.col("lsn"))), "_open_lsn", "_entity")
+    rows = rows.with_columns(_open_lsn=nw.when(nw.col("disposition").is_null()).then(nw.col("lsn")))
+    rows = with_most(rows, "_open_lsn", "_entity")
     state = nw.when(nw.col("lsn") == nw.col("_most")).then(nw.lit("current")).otherwise(nw.lit("superseded"))
-    rows = rows.with_columns(disposition=nw.when(usable).then(state).otherwise(nw.col("disposition")))
-    return rows.drop("_open_lsn", "_most")
+    return rows.with_columns(disposition=nw.coalesce(nw.col("disposition"), state)).drop("_open_lsn", "_most")
 
 
 def states(rows: Frame) -> Frame:
@@ -173,10 +175,9 @@ def states(rows: Frame) -> Frame:
     current = nw.col("disposition") == "current"
     alive = rows.filter(current & (nw.col("op") != "d")).with_columns(is_deleted=nw.lit(False))
     deletes = rows.filter(current & (nw.col("op") == "d"))
-    before = rows.filter((nw.col("disposition") == "superseded") & (nw.col("op") != "d"))
-    before = before.join(deletes.select("_entity"), on="_entity", how="semi").unique(
-        "_entity", keep="last", order_by=["lsn"]
-    )
+    before = rows_of(rows, deletes, "_entity")
+    before = before.filter((nw.col("disposition") == "superseded") & (nw.col("op") != "d"))
+    before = before.unique("_entity", keep="last", order_by=["lsn"])
     times = deletes.select("_entity", _event="event_ts", _ingest="ingest_ts")
     gone = before.join(times, on="_entity", how="inner")
     gone = gone.with_columns(event_ts=nw.col("_event"), ingest_ts=nw.col("_ingest"))
@@ -196,7 +197,7 @@ def accounts(rows: Frame) -> Frame:
     used = rows.select([name for name in rows.collect_schema().names() if name not in left_behind])
     superseded = used.filter(nw.col("disposition") == "superseded")
     before = superseded.group_by("_entity").agg(_first=nw.col("event_ts").min(), _last=nw.col("ingest_ts").max())
-    last = joined_once(states(used).drop("disposition", "op", "lsn"), before, on="_entity")
+    last = with_columns_of(states(used).drop("disposition", "op", "lsn"), before, on="_entity")
     earlier = (nw.col("_first") < nw.col("event_ts")).fill_null(False)
     later = (nw.col("_last") > nw.col("ingest_ts")).fill_null(False)
     last = last.with_columns(
@@ -217,7 +218,7 @@ def directory(identified: Frame, erased: Frame) -> Frame:
 
 def identified(accounts: Frame, clusters: Frame) -> Frame:
     """Accounts with the `person` they belong to and the `rule` that put them there; alone: themselves and null."""
-    joined = joined_once(accounts, clusters, on="node")
+    joined = with_columns_of(accounts, clusters, on="node")
     return joined.with_columns(person=nw.coalesce(nw.col("person"), nw.col("node")))
 
 
@@ -261,13 +262,13 @@ def live_people(people: Frame) -> Frame:
 # --- behaviour --------------------------------------------------------------------------------------------------------
 def blocked_devices(rows: Frame) -> Frame:
     """Devices that more accounts use than a device may: (kind, key, account_count, account_limit)."""
-    used = rows.filter(
+    used = rows.select("_device", "_account", "disposition").filter(
         (nw.col("disposition") == "current") & ~nw.col("_account").is_null() & ~nw.col("_device").is_null()
     )
     pairs = used.select("_device", "_account").unique(["_device", "_account"])
     counts = pairs.group_by("_device").agg(account_count=nw.len())
     counts = counts.filter(nw.col("account_count") > MAX_ACCOUNTS_PER_DEVICE)
-    return _with_device_ids(counts, used).select(
+    return _with_device_ids(counts, rows).select(
         kind=nw.lit("device"),
         key=nw.col("anonymous_id"),
         account_count=nw.col("account_count").cast(nw.Int64()),
@@ -275,9 +276,9 @@ def blocked_devices(rows: Frame) -> Frame:
     )
 
 
-def _with_device_ids(counts: Frame, used: Frame) -> Frame:
+def _with_device_ids(counts: Frame, rows: Frame) -> Frame:
     """Devices with their text, which any of their rows tells."""
-    ids = used.select("_device", "anonymous_id").join(counts.select("_device"), on="_device", how="semi")
+    ids = rows_of(rows.select("_device", "anonymous_id"), counts, "_device")
     return counts.join(ids.unique("_device"), on="_device", how="inner")
 
 
@@ -287,39 +288,42 @@ def visits(rows: Frame, blocked_devices: Frame) -> Frame:
     A visit is a run of one visitor's events with gaps of at most 30 minutes. The visitor is the device; where there is
     none, or too many accounts use it, the account; else the event stands alone.
     """
-    shared = blocked_devices.select(anonymous_id="key").with_columns(is_shared=nw.lit(True))
-    events = rows.filter(nw.col("disposition") == "current").join(shared, on="anonymous_id", how="left")
+    ids = rows.select("_device", "anonymous_id")
+    shared = rows_of(ids, blocked_devices.select(anonymous_id="key"), "anonymous_id").select("_device")
+    shared = shared.unique("_device").with_columns(is_shared=nw.lit(True))
+    events = rows.select("_row_number", "event_ts", "ingest_ts", "person", "_device", "_account", "disposition")
+    events = with_columns_of(events.filter(nw.col("disposition") == "current"), shared, "_device")
     device = nw.when(nw.col("is_shared").is_null()).then(nw.col("_device") * 3)
     account, nobody = nw.col("_account") * 3 + 1, nw.col("_row_number") * 3 + 2
     events = events.with_columns(_visitor=nw.coalesce(device, account, nobody))
-    events = events.select("_visitor", "_row_number", "event_id", "event_ts", "ingest_ts", "person", "is_shared")
-    events = with_runs(events, "_visitor", "event_ts", "_row_number", SESSION_GAP_SECONDS, "visit")
-    events = events.with_columns(
-        _least=nw.col("person").min().over("visit"), _most=nw.col("person").max().over("visit")
-    )
-    return events.drop("_visitor")
+    events = events.select("_visitor", "_row_number", "event_ts", "ingest_ts", "person")
+    return with_runs(events, "_visitor", "event_ts", "_row_number", SESSION_GAP_SECONDS, "visit").drop("_visitor")
 
 
-def stitched(events: Frame) -> Frame:
+def stitched(visits: Frame, rows: Frame) -> Frame:
     """Events of visits with the `person` they are given to.
 
     An event without an account takes the next identified event's person in its visit, else the previous one's, in the
-    order of (event_ts, event_id); on a blocked device it stays unassigned.
+    order of (event_ts, event_id). On a blocked device it has a visit of its own, so it stays unassigned.
     """
-    named = ~nw.col("person").is_null()
-    open_end = ~named & nw.col("is_shared").is_null()
-    mixed = (nw.col("_least") != nw.col("_most")).fill_null(False)
-    of_one = events.filter(~mixed)
-    of_one = of_one.with_columns(person=nw.when(open_end).then(nw.col("_least")).otherwise(nw.col("person")))
-    of_many, order = events.filter(mixed), ["event_ts", "event_id"]
-    of_many = of_many.with_columns(
+    named = visits.filter(~nw.col("person").is_null()).select("visit", "person")
+    groups = named.group_by("visit").agg(_only=nw.col("person").min(), _most=nw.col("person").max())
+    of_one = groups.filter(nw.col("_only") == nw.col("_most")).select("visit", "_only")
+    of_many = rows_of(visits, groups.filter(nw.col("_only") != nw.col("_most")), "visit")
+    events = with_columns_of(visits, of_one, "visit")
+    events = with_columns_of(events, _nearest_persons(of_many, rows), "_row_number")
+    return events.with_columns(person=nw.coalesce("person", "_only", "_near")).drop("_only", "_near")
+
+
+def _nearest_persons(events: Frame, rows: Frame) -> Frame:
+    """Of events of visits that name several people: (_row_number, _near), the next person named, else the last."""
+    ids = rows_of(rows.select("_row_number", "event_id"), events, "_row_number")
+    events, order = events.join(ids, on="_row_number", how="inner"), ["event_ts", "event_id"]
+    events = events.with_columns(
         _next=nw.col("person").fill_null(strategy="backward").over("visit", order_by=order),
         _last=nw.col("person").fill_null(strategy="forward").over("visit", order_by=order),
     )
-    near = nw.coalesce(nw.col("_next"), nw.col("_last"))
-    of_many = of_many.with_columns(person=nw.when(open_end).then(near).otherwise(nw.col("person")))
-    columns = ["_row_number", "event_ts", "ingest_ts", "visit", "person"]
-    return nw.concat([of_one.select(columns), of_many.select(columns)])
+    return events.select("_row_number", _near=nw.coalesce("_next", "_last"))
 
 
 def assigned_tickets(rows: Frame, identified: Frame) -> Frame:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from c360lib.engine import Engine, open_engine, with_most, with_runs
+from c360lib.engine import Engine, Frame, open_engine, rows_of, with_columns_of, with_most, with_runs
 from c360lib.numbering import Numbers, repeated
 from c360lib.schemas import RAW
 from tests.support import FAST
@@ -138,3 +139,29 @@ def _expected(values: list[tuple[int, int, int | None]]) -> list[tuple[int | Non
             run[row], last = first, at
     most = {by: max((v for b, _, v in values if b == by and v is not None), default=None) for by, _, _ in values}
     return [(most[value[0]], run[row]) for row, value in enumerate(values)]
+
+
+NAMES = st.dictionaries(st.integers(-3, 3), st.one_of(st.none(), st.sampled_from("abc")), max_size=6)
+
+
+@pytest.mark.parametrize("name", ["pandas", FAST, "duckdb"])
+def test_engines_look_numbers_up_as_a_dictionary_does(name: str) -> None:
+    """Columns of another table come to the rows that name one of its numbers, null to every other; no row is lost."""
+
+    @settings(deadline=None, max_examples=25)
+    @given(st.lists(st.one_of(st.none(), st.integers(-3, 3)), max_size=9), NAMES)
+    def holds(keys: list[int | None], named: dict[int, str | None]) -> None:
+        with open_engine(name) as engine:
+            rows = _loaded(engine, row=(pa.int64(), range(len(keys))), key=(pa.int64(), keys))
+            other = _loaded(engine, key=(pa.int64(), named), text=(pa.string(), named.values()))
+            twice = _loaded(engine, key=(pa.int64(), [*named, *named]))
+            joined = engine.table(engine.materialise(with_columns_of(rows, other, "key"))).to_pylist()
+            assert [(n, named.get(k)) for n, k in enumerate(keys)] == sorted((r["row"], r["text"]) for r in joined)
+            left = engine.table(engine.materialise(rows_of(rows, twice, "key")))["row"].to_pylist()
+            assert [n for n, key in enumerate(keys) if key in named] == sorted(left)
+
+    holds()
+
+
+def _loaded(engine: Engine, **columns: tuple[pa.DataType, Iterable[Any]]) -> Frame:
+    return engine.load_table(pa.table({name: pa.array(list(cells), kind) for name, (kind, cells) in columns.items()}))

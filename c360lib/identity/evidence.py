@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from c360lib.engine import Frame, joined_once
+from c360lib.engine import Frame, with_columns_of
 from c360lib.identity.clusters import MODEL, STEWARD
 from c360lib.rules import MATCH_RULES, MODEL_RULE, RULES_VERSION, STEWARD_RULE, STEWARD_WEIGHT
 from c360lib.schemas import SILVER
@@ -24,7 +24,7 @@ WEIGHTS = {STEWARD: STEWARD_WEIGHT, **{n: rule.weight for n, rule in enumerate(M
 
 def customer_identity(identified: Frame, people: Frame) -> Frame:
     """One row an account: customer_identity. A deterministic match is taken for certain."""
-    rows = joined_once(identified, people.select("person", "profile_id"), on="person")
+    rows = with_columns_of(identified, people.select("person", "profile_id"), on="person")
     linked = ~nw.col("rule").is_null()
     rows = rows.with_columns(
         match_rule=_rule_text(NAMES),
