@@ -31,8 +31,8 @@ class Layer(NamedTuple):
     """A table, the function that makes it and the tables that it takes.
 
     `on_driver`: it takes and gives Arrow tables instead of frames, but where `on_spark` makes it from frames of Spark.
-    `kept`: it is computed once and kept, because the
-    layers that take it read it more than once.
+    `kept`: it is computed once and kept, because the layers that take it read it more than once. `view`: cheap to make
+    and not worth a copy, so that a lazy engine makes it within each layer that takes it.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Layer(NamedTuple):
     inputs: tuple[str, ...]
     on_driver: bool = False
     kept: bool = False
+    view: bool = False
     on_spark: Callable[..., Any] | None = None
 
 
@@ -88,7 +89,7 @@ LAYERS: tuple[Layer, ...] = (
     _source("customers", "erased"),
     Layer("accounts", _of(silver.accounts), ("customers_marked",)),
     Layer("steward_pairs", _at(deterministic.steward_pairs), ("decisions_rows", "accounts")),
-    Layer("match_keys", _of(deterministic.match_keys), ("accounts",)),
+    Layer("match_keys", _of(deterministic.match_keys), ("accounts",), view=True),
     Layer(
         "shared_keys",
         _of(deterministic.shared_keys),
@@ -127,7 +128,7 @@ LAYERS: tuple[Layer, ...] = (
         ("key_holders", "linked", "steward_pairs", "match_scores", "refused"),
         on_driver=True,
     ),
-    Layer("identified", _of(silver.identified), ("accounts", "clusters")),
+    Layer("identified", _of(silver.identified), ("accounts", "clusters"), view=True),
     Layer("people", _of(silver.people), ("identified",)),
     Layer("live_people", _of(silver.live_people), ("people",), kept=True),
     Layer("directory", _of(silver.directory), ("identified", "erased")),
@@ -238,7 +239,7 @@ def run_layers(
                 done_with(read)
 
     for layer in plan:
-        read_twice = layer.kept or uses[layer.name] > 1
+        read_twice = layer.kept or (uses[layer.name] > 1 and not layer.view)
         frames |= {name: _read(frames[name]) for name in layer.inputs}
         frames[layer.name] = _made(engine, layer, [_read(frames[name]) for name in layer.inputs], at, read_twice)
         if read_twice or layer.on_driver or engine.is_eager:
