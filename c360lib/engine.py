@@ -408,6 +408,30 @@ def with_columns_of(frame: Frame, other: Frame, on: str) -> Frame:
     return frame.join(other, on=on, how="left")
 
 
+def with_cells_of(frame: Frame, other: Frame, on: str) -> Frame:
+    """The frame with the cells of `other`, all columns of the frame, in place of its own where `on` is equal.
+
+    `on` is a number as in `with_columns_of`; few rows are expected in `other`; an absent cell there changes nothing.
+    """
+    names = [name for name in other.collect_schema().names() if name != on]
+    if frame.implementation.is_pandas():
+        rows, others = (_arrow_backed(f.collect().to_native()) for f in (frame, other))
+        at = _places(_integers(rows[on]), _integers(others[on]))
+        return frame_of(rows.assign(**{n: _replaced(rows[n].array, others[n].array, at) for n in names}))
+    changed = with_columns_of(frame, other.rename({n: f"{n}_of_other" for n in names}), on)
+    changed = changed.with_columns(nw.coalesce(f"{n}_of_other", n).alias(n) for n in names)
+    return changed.drop(*(f"{n}_of_other" for n in names))
+
+
+def _replaced(cells: Any, others: Any, at: Ints) -> Any:
+    """Arrow-backed cells of pandas with others, each at its place, in place of their own."""
+    there = np.flatnonzero(at >= 0)
+    there = there[~others.take(at[there]).isna()]
+    cells = cells.copy()
+    cells[there] = others.take(at[there])
+    return cells
+
+
 def rows_of(frame: Frame, other: Frame, on: str) -> Frame:
     """The rows of the frame whose `on` some row of `other` has. pandas would make a semi join of a whole one."""
     if frame.implementation.is_pandas():
