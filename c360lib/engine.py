@@ -373,19 +373,45 @@ def _arrow_integers(numbers: Ints) -> Any:
 
 
 def with_columns_of(frame: Frame, other: Frame, on: str) -> Frame:
-    """The frame with the columns of `other`, a left join by a number that is unique there.
+    """The frame with the columns of `other`, a left join by a number that is there once and never absent.
 
     pandas and polars would copy every column of the frame to join it; here it keeps those it has.
     """
     if frame.implementation.is_pandas():
         rows, others = frame.collect().to_native(), _arrow_backed(other.collect().to_native())
-        at = _places(rows[on], others[on])
+        at = _places(_integers(rows[on]), _integers(others[on]))
         return frame_of(rows.assign(**{n: others[n].array.take(at, allow_fill=True) for n in others if n != on}))
     if frame.implementation.is_polars():
-        table = frame.to_native().collect()
-        found = table.select(on).join(other.to_native().collect(), on=on, how="left", maintain_order="left")
-        return frame_of(table.hstack(found.drop(on)).lazy())
+        polars = _import("polars", "engines")
+        rows, others = frame.to_native().collect(), other.to_native().collect()
+        at = _places(rows[on].fill_null(_ABSENT).to_numpy(), others[on].to_numpy())
+        place = polars.Series(pa.array(at, mask=at < 0))
+        return frame_of(rows.hstack(others.drop(on).select(polars.all().gather(place))).lazy())
     return frame.join(other, on=on, how="left")
+
+
+def with_cells_of(frame: Frame, other: Frame, on: str) -> Frame:
+    """The frame with the cells of `other`, all columns of the frame, in place of its own where `on` is equal.
+
+    `on` is a number as in `with_columns_of`; few rows are expected in `other`; an absent cell there changes nothing.
+    """
+    names = [name for name in other.collect_schema().names() if name != on]
+    if frame.implementation.is_pandas():
+        rows, others = (_arrow_backed(f.collect().to_native()) for f in (frame, other))
+        at = _places(_integers(rows[on]), _integers(others[on]))
+        return frame_of(rows.assign(**{n: _replaced(rows[n].array, others[n].array, at) for n in names}))
+    changed = with_columns_of(frame, other.rename({n: f"{n}_of_other" for n in names}), on)
+    changed = changed.with_columns(nw.coalesce(f"{n}_of_other", n).alias(n) for n in names)
+    return changed.drop(*(f"{n}_of_other" for n in names))
+
+
+def _replaced(cells: Any, others: Any, at: Ints) -> Any:
+    """Arrow-backed cells of pandas with others, each at its place, in place of their own."""
+    there = np.flatnonzero(at >= 0)
+    there = there[~others.take(at[there]).isna()]
+    cells = cells.copy()
+    cells[there] = others.take(at[there])
+    return cells
 
 
 def rows_of(frame: Frame, other: Frame, on: str) -> Frame:
@@ -396,12 +422,18 @@ def rows_of(frame: Frame, other: Frame, on: str) -> Frame:
     return frame.join(other.select(on).unique(on), on=on, how="semi")
 
 
-def _places(column: Any, within: Any) -> Ints:
-    """Where each number of a pandas column stands in another one, whose numbers are distinct; -1 where it does not."""
+def _places(numbers: Ints, within: Ints) -> Ints:
+    """Where each number stands within others, which are distinct; -1 where it does not."""
     from pandas import Index
 
-    wanted: Any = _integers(column)
-    return Index(_integers(within)).get_indexer(wanted).astype(np.int64)
+    if len(within) > len(numbers) // 8 or (numbers[1:] <= numbers[:-1]).any():
+        wanted: Any = numbers
+        return Index(within).get_indexer(wanted).astype(np.int64)
+    place = np.full(len(numbers), -1)
+    at = np.searchsorted(numbers, within).clip(max=len(numbers) - 1)  # a few among rows in order are found faster
+    there = np.flatnonzero(numbers[at] == within)
+    place[at[there]] = there
+    return place
 
 
 def one_each(frame: Frame, by: str, text: str, keep: Literal["first", "last"] = "first") -> Frame:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from c360lib.engine import Frame, null_of, one_each, rows_of, with_columns_of, with_most, with_runs
+from c360lib.engine import Frame, null_of, one_each, rows_of, with_cells_of, with_columns_of, with_most, with_runs
 from c360lib.rules import MAX_ACCOUNTS_PER_DEVICE, SESSION_GAP_SECONDS
 from c360lib.schemas import SILVER, Table
 
@@ -37,18 +37,21 @@ def marked(rows: Frame, directory: Frame, table: Table, as_of: int) -> Frame:
     """
     if table.is_cdc and table.name != "customers":
         rows = _with_account_of_last_state(rows, as_of)
-    rows = with_columns_of(rows, directory, "_account").rename({"_fault": "rule", "_detail": "detail"})
+    rows = with_columns_of(rows, _asked(directory, table), "_account").rename({"_fault": "rule", "_detail": "detail"})
     rows = rows.with_columns(disposition=_disposition(table, as_of))
     orphan = _is_orphan(table)
     few = rows.filter(nw.col("disposition").is_null() & (nw.col("_is_repeated") | orphan))
     judged = _marked_orphans(_judged_repeats(few, table, _key(table)), orphan)
-    judged = judged.select("_row_number", _disposition="disposition", _rule="rule", _reason="detail")
-    rows = with_columns_of(rows, judged, "_row_number").with_columns(
-        disposition=nw.coalesce("disposition", "_disposition"),
-        rule=nw.coalesce("rule", "_rule"),
-        detail=nw.coalesce("detail", "_reason"),
-    )
-    return _marked_states(rows.drop("_is_repeated", "_disposition", "_rule", "_reason"), table)
+    rows = with_cells_of(rows, judged.select("_row_number", "disposition", "rule", "detail"), "_row_number")
+    return _marked_states(rows.drop("_is_repeated", "is_erased"), table)
+
+
+def _asked(directory: Frame, table: Table) -> Frame:
+    """What rows of a source ask of `directory`: whose choice it is matters down to the account."""
+    wanted = {"_account", "person", "is_erased"}
+    if table.name in ("campaign_events", "consent_events"):
+        wanted |= {"node", "is_account_deleted"}
+    return directory.select([name for name in directory.collect_schema().names() if name in wanted])
 
 
 def _key(table: Table) -> list[str]:
@@ -64,15 +67,13 @@ def _with_account_of_last_state(rows: Frame, as_of: int) -> Frame:
     deletes = rows.filter(nw.col("_account").is_null() & (nw.col("op") == "d")).select("_row_number", "_entity", "lsn")
     arrived = (nw.col("ingest_ts") <= as_of) & (nw.col("event_ts") <= as_of) & nw.col("_fault").is_null()
     states = rows_of(rows, deletes, "_entity").filter(arrived & (nw.col("op") != "d"))
-    states = states.select("_entity", _record="record_id", _named="_account", _lsn="lsn").with_columns(
-        _least=nw.col("_named").min().over("_entity", "_lsn"), _most=nw.col("_named").max().over("_entity", "_lsn")
+    states = states.select("_entity", "record_id", "_account", _lsn="lsn").with_columns(
+        _least=nw.col("_account").min().over("_entity", "_lsn"), _most=nw.col("_account").max().over("_entity", "_lsn")
     )
     states = states.filter(nw.col("_least") == nw.col("_most")).unique(["_entity", "_lsn"])
     before = deletes.join(states, on="_entity", how="inner").filter(nw.col("_lsn") < nw.col("lsn"))
-    last = before.unique("_row_number", keep="last", order_by=["_lsn"]).select("_row_number", "_record", "_named")
-    rows = with_columns_of(rows, last, "_row_number")
-    rows = rows.with_columns(record_id=nw.coalesce("record_id", "_record"), _account=nw.coalesce("_account", "_named"))
-    return rows.drop("_record", "_named")
+    last = before.unique("_row_number", keep="last", order_by=["_lsn"])
+    return with_cells_of(rows, last.select("_row_number", "record_id", "_account"), "_row_number")
 
 
 def _disposition(table: Table, as_of: int) -> nw.Expr:
@@ -310,20 +311,19 @@ def stitched(visits: Frame, rows: Frame) -> Frame:
     groups = named.group_by("visit").agg(_only=nw.col("person").min(), _most=nw.col("person").max())
     of_one = groups.filter(nw.col("_only") == nw.col("_most")).select("visit", "_only")
     of_many = rows_of(visits, groups.filter(nw.col("_only") != nw.col("_most")), "visit")
-    events = with_columns_of(visits, of_one, "visit")
-    events = with_columns_of(events, _nearest_persons(of_many, rows), "_row_number")
-    return events.with_columns(person=nw.coalesce("person", "_only", "_near")).drop("_only", "_near")
+    events = with_columns_of(visits, of_one, "visit").with_columns(person=nw.coalesce("person", "_only")).drop("_only")
+    return with_cells_of(events, _nearest_persons(of_many, rows), "_row_number")
 
 
 def _nearest_persons(events: Frame, rows: Frame) -> Frame:
-    """Of events of visits that name several people: (_row_number, _near), the next person named, else the last."""
+    """Of events of visits that name several people: (_row_number, person), their own, else the next, else the last."""
     ids = rows_of(rows.select("_row_number", "event_id"), events, "_row_number")
     events, order = events.join(ids, on="_row_number", how="inner"), ["event_ts", "event_id"]
     events = events.with_columns(
         _next=nw.col("person").fill_null(strategy="backward").over("visit", order_by=order),
         _last=nw.col("person").fill_null(strategy="forward").over("visit", order_by=order),
     )
-    return events.select("_row_number", _near=nw.coalesce("_next", "_last"))
+    return events.select("_row_number", person=nw.coalesce("_next", "_last"))
 
 
 def assigned_tickets(rows: Frame, identified: Frame) -> Frame:

@@ -141,6 +141,10 @@ def _expected(values: list[tuple[int, int, int | None]]) -> list[tuple[int | Non
     return [(most[value[0]], run[row]) for row, value in enumerate(values)]
 
 
+KEYS = st.one_of(
+    st.lists(st.one_of(st.none(), st.integers(-3, 3)), max_size=9),
+    st.sets(st.integers(-3, 24), min_size=24).map(sorted),  # as row numbers stand
+)
 NAMES = st.dictionaries(st.integers(-3, 3), st.one_of(st.none(), st.sampled_from("abc")), max_size=6)
 
 
@@ -148,8 +152,8 @@ NAMES = st.dictionaries(st.integers(-3, 3), st.one_of(st.none(), st.sampled_from
 def test_engines_look_numbers_up_as_a_dictionary_does(name: str) -> None:
     """Columns of another table come to the rows that name one of its numbers, null to every other; no row is lost."""
 
-    @settings(deadline=None, max_examples=25)
-    @given(st.lists(st.one_of(st.none(), st.integers(-3, 3)), max_size=9), NAMES)
+    @settings(deadline=None, max_examples=50)
+    @given(KEYS, NAMES)
     def holds(keys: list[int | None], named: dict[int, str | None]) -> None:
         with open_engine(name) as engine:
             rows = _loaded(engine, row=(pa.int64(), range(len(keys))), key=(pa.int64(), keys))
