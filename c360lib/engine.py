@@ -116,12 +116,19 @@ class Pandas(Engine):
     def materialise(self, frame: Frame) -> Frame:
         """Columns that came from literals become Arrow-backed too, so that null and type mean the same as elsewhere."""
         table = frame.collect().to_native()
-        loose = {n: d for n, d in table.dtypes.items() if not isinstance(d, self._pandas.ArrowDtype)}
-        fixed = {n: table[n].astype(self._pandas.ArrowDtype(_arrow_kind(n, d.kind))) for n, d in loose.items()}
+        fixed = {name: _arrow_backed(table[name]) for name in table}
         return self._whole(pa.Table.from_pandas(table.assign(**fixed), preserve_index=False))
 
     def table(self, frame: Frame) -> pa.Table:
         return pa.Table.from_pandas(frame.collect().to_native(), preserve_index=False)
+
+
+def _arrow_backed(column: Any) -> Any:
+    """A pandas column, Arrow-backed."""
+    from pandas import ArrowDtype
+
+    kind = column.dtype
+    return column if isinstance(kind, ArrowDtype) else column.astype(ArrowDtype(_arrow_kind(column.name, kind.kind)))
 
 
 def _arrow_kind(name: str, kind: str) -> pa.DataType:
@@ -151,7 +158,9 @@ class Polars(Engine):
         if list(_order(frame, key)) != [PLACE]:
             yield from super().batches(frame, key)
             return
-        yield from self.table(frame_of(frame.to_native().sort(PLACE))).to_batches(max_chunksize=BATCH_ROWS)
+        rows = frame.to_native().collect()
+        rows = rows if rows[PLACE].is_sorted() else rows.sort(PLACE)
+        yield from rows.to_arrow().to_batches(max_chunksize=BATCH_ROWS)
 
 
 class DuckDB(Engine):
@@ -376,7 +385,7 @@ def _order(frame: Frame, key: Sequence[str]) -> Sequence[str]:
 def _sorted(table: pa.Table, key: Sequence[str]) -> pa.Table:
     """A table in memory in the order of its key. Distinct texts are sorted, rows then by the places of theirs."""
     if list(key) == [PLACE]:
-        return table.take(np.argsort(table[PLACE].to_numpy(), kind="stable"))
+        return _rising(table, table[PLACE].to_numpy())
     place, places = np.zeros(len(table), np.int64), 1
     for name in key:
         rank, distinct = _ranked(table[name].combine_chunks())
@@ -384,6 +393,11 @@ def _sorted(table: pa.Table, key: Sequence[str]) -> pa.Table:
             kept, place = np.unique(place, return_inverse=True)
             places = len(kept)
         place, places = place * distinct + rank, places * distinct
+    return _rising(table, place)
+
+
+def _rising(table: pa.Table, place: npt.NDArray[np.int64]) -> pa.Table:
+    """The table in the order of `place`, a number a row."""
     return table if (place[1:] >= place[:-1]).all() else table.take(np.argsort(place, kind="stable"))
 
 
@@ -393,6 +407,63 @@ def _ranked(values: pa.Array) -> tuple[npt.NDArray[np.int64], int]:
     rank = np.empty(len(coded.dictionary), np.int64)
     rank[pc.sort_indices(coded.dictionary).to_numpy()] = np.arange(len(rank))
     return rank[coded.indices.to_numpy(zero_copy_only=False)], max(1, len(rank))
+
+
+def last_each(frame: Frame, by: str, number: str, text: str) -> Frame:
+    """One row for each value of `by`, a whole number from 0: the last by (`number`, `text`).
+
+    Texts are compared only where numbers tie, but where an engine sorts every group anyway.
+    """
+    if frame.implementation.is_polars():
+        return one_each(frame.filter(nw.col(number) == nw.col(number).max().over(by)), by, text, keep="last")
+    if not frame.implementation.is_pandas():
+        return frame.unique(by, keep="last", order_by=[number, text])
+    table = frame.collect().to_native()
+    group, value = _integers(table[by]), _integers(table[number])
+    most = np.full(group.max(initial=-1) + 1, np.iinfo(np.int64).min)
+    np.maximum.at(most, group, value)
+    row = np.flatnonzero(value == most[group])
+    last = np.full(len(most), -1)
+    last[group[row]] = row
+    tied = row[np.isin(group[row], group[row[last[group[row]] != row]])]
+    tied = tied[pc.sort_indices(pa.array(table[text].iloc[tied])).to_numpy()]
+    last[group[tied]] = tied  # of several rows of one group the last stays
+    return frame_of(table.take(last[last >= 0]))
+
+
+def crossed(frame: Frame, other: Frame) -> Frame:
+    """Each row of the frame with each of `other`; on pandas and polars in that order."""
+    if frame.implementation.is_polars():
+        return frame_of(frame.to_native().join(other.to_native(), how="cross", maintain_order="left_right"))
+    if not frame.implementation.is_pandas():
+        return frame.join(other, how="cross")
+    rows, others = frame.collect().to_native(), other.collect().to_native()
+    added = {name: _taken(others[name], np.tile(np.arange(len(others)), len(rows))) for name in others}
+    return frame_of(rows.take(np.repeat(np.arange(len(rows)), len(others))).assign(**added))
+
+
+def looked_up(frame: Frame, other: Frame, on: str, in_order: bool = False) -> Frame:
+    """The frame with what `other` knows of its `on`, a whole number from 0 that is unique there; null: nothing.
+
+    A left join. pandas leaves the rows where they are; polars does `in_order`, by joining whole frames at once, which
+    is cheaper than to sort afterwards.
+    """
+    if in_order and frame.implementation.is_polars():
+        rows, known = frame.collect().to_native(), other.collect().to_native()
+        return frame_of(rows.join(known, on=on, how="left", maintain_order="left"))
+    if not frame.implementation.is_pandas():
+        return frame.join(other, on=on, how="left")
+    rows, known = frame.collect().to_native(), other.collect().to_native()
+    wanted, keys = _integers(rows[on]), _integers(known[on])
+    row_of = np.full(keys.max(initial=0) + 2, -1)
+    row_of[keys] = np.arange(len(keys))
+    row = row_of[np.clip(wanted, -1, len(row_of) - 1)]
+    return frame_of(rows.assign(**{name: _taken(known[name], row) for name in known if name != on}))
+
+
+def _taken(column: Any, rows: npt.NDArray[np.int64]) -> Any:
+    """Cells of a pandas column by their rows, Arrow-backed; -1 is null."""
+    return _arrow_backed(column).array.take(rows, allow_fill=True)
 
 
 def null_of(value: nw.Expr) -> nw.Expr:
