@@ -12,40 +12,47 @@ from typing import Any
 import narwhals as nw
 import pyarrow as pa
 
-from c360lib.engine import Frame, crossed, last_each, looked_up, null_of
+from c360lib.engine import Frame, crossed, last_each, looked_up, named, null_of
 from c360lib.rules import CHANNEL_IDENTIFIER, CHANNELS, PURPOSES, UNSUBSCRIBE_PURPOSE
 from c360lib.schemas import GOLD
 
-_TEXT, _INT = nw.String(), nw.Int64()
+_INT = nw.Int64()
 _SLOTS = len(PURPOSES) * len(CHANNELS)
-_STATUSES = ("granted", "denied", "withdrawn")
-_GRANTED = 0
+_REASONS = GOLD["activation_candidates"].column("block_reason").allowed
+_GRANTED = -1
 _EVERY = -1
 
 
 def choices(consents: Frame, touches: Frame) -> Frame:
-    """Current choices, one row a slot they speak for: (slot, reach, order, status, proof, ...), `status` by number.
+    """Current choices: (person, node, purpose, channel, reason, proof, ...), names by number; -1 is every one of them.
+
+    `reason` is the status: a block's number among the reasons, -1 a grant.
 
     An `unsubscribed` touch is a withdrawal of marketing on its channel, with the proof campaign_events:event_id.
     """
     columns = ["person", "node", "is_account_deleted", "event_ts", "expires_ts"]
-    purpose, channel, status = _number("purpose", PURPOSES), _number("channel", CHANNELS), _number("status", _STATUSES)
+    purpose, channel, reason = _number("purpose", PURPOSES), _number("channel", CHANNELS), _number("status", _REASONS)
     given = consents.select(*columns, "disposition", "purpose", "channel", "status", proof="event_id")
     given = given.filter(nw.col("disposition") == "current")
-    given = given.select(*columns, "proof", purpose=purpose, channel=channel, status=status)
+    given = given.select(*columns, "proof", purpose=purpose, channel=channel, reason=reason)
     left = touches.filter((nw.col("disposition") == "current") & (nw.col("event_name") == "unsubscribed"))
     left = left.with_columns(expires_ts=null_of(nw.col("event_ts"))).select(
         *columns,
         proof=nw.concat_str([nw.lit("campaign_events:"), nw.col("event_id")]),
-        purpose=nw.lit(PURPOSES.index(UNSUBSCRIBE_PURPOSE)).cast(_INT),
+        purpose=_lit(PURPOSES.index(UNSUBSCRIBE_PURPOSE)),
         channel=channel,
-        status=nw.lit(_STATUSES.index("withdrawn")).cast(_INT),
+        reason=_reason("withdrawn"),
     )
-    rows = _by_slot(nw.concat([given, left]))
-    is_block = nw.when(nw.col("status") == _GRANTED).then(0).otherwise(1).cast(_INT)
+    return nw.concat([given, left])
+
+
+def spoken(choices: Frame) -> Frame:
+    """Choices, one row a slot that they speak for: (slot, reach, order, reason, proof, ...)."""
+    rows = _by_slot(choices)
+    is_block = nw.when(nw.col("reason") == _GRANTED).then(0).otherwise(1).cast(_INT)
     return rows.select(
         "slot",
-        "status",
+        "reason",
         "proof",
         "expires_ts",
         "is_account_deleted",
@@ -58,23 +65,31 @@ def _by_slot(rows: Frame) -> Frame:
     """Rows with (purpose, channel), by number, as rows with a `slot`, one for each that they speak for."""
     for name, count in (("purpose", len(PURPOSES)), ("channel", len(CHANNELS))):
         every = rows.filter(nw.col(name) == _EVERY)
-        copies = [every.with_columns(nw.lit(number).cast(_INT).alias(name)) for number in range(count)]
+        copies = [every.with_columns(_lit(number).alias(name)) for number in range(count)]
         rows = nw.concat([rows.filter(nw.col(name) != _EVERY), *copies])
     return rows.with_columns(slot=nw.col("person") * _SLOTS + nw.col("purpose") * len(CHANNELS) + nw.col("channel"))
 
 
 def _number(column: str, names: Sequence[str]) -> nw.Expr:
-    """The place of a name among `names`; anything else means every one of them."""
+    """The place of a name among `names`; -1, which is every one of them or a grant, for anything else."""
     place: Any = nw
     for number, name in enumerate(names):
         place = place.when(nw.col(column) == name).then(nw.lit(number))
-    found: nw.Expr = place.otherwise(nw.lit(_EVERY)).cast(_INT)
+    found: nw.Expr = place.otherwise(nw.lit(-1)).cast(_INT)
     return found
 
 
-def latest(choices: Frame) -> Frame:
+def _lit(number: int) -> nw.Expr:
+    return nw.lit(number).cast(_INT)
+
+
+def _reason(name: str) -> nw.Expr:
+    return _lit(_REASONS.index(name))
+
+
+def latest(spoken: Frame) -> Frame:
     """The choice that holds for each slot: the last by (event_ts, a block after a grant, event_id)."""
-    return last_each(choices, "slot", "order", "proof")
+    return last_each(spoken, "slot", "order", "proof")
 
 
 def unreadable(consents: Frame, touches: Frame) -> Frame:
@@ -98,7 +113,7 @@ def unreadable(consents: Frame, touches: Frame) -> Frame:
     left = nw.col("event_name").fill_null("unsubscribed") == "unsubscribed"  # unreadable: it may have been one
     lost = touches.filter(bad & left)
     purpose, channel = _number("purpose", PURPOSES), _number("channel", CHANNELS)
-    marketing = nw.lit(PURPOSES.index(UNSUBSCRIBE_PURPOSE)).cast(_INT)
+    marketing = _lit(PURPOSES.index(UNSUBSCRIBE_PURPOSE))
     parts = [part.select("person", purpose=purpose, channel=channel) for part in (rivals, others)]
     parts.append(lost.select("person", purpose=marketing, channel=channel))
     slots = _by_slot(nw.concat(parts)).select("slot")
@@ -106,7 +121,7 @@ def unreadable(consents: Frame, touches: Frame) -> Frame:
 
 
 def state(latest: Frame, unreadable: Frame, as_of: int) -> Frame:
-    """Slots with a known state: (slot, proof, block_reason, reach); a null reason is a grant that holds.
+    """Slots with a known state: (slot, proof, reason, reach); the reason is a number, -1 a grant that holds.
 
     `reach` is what only such a grant may use: an account on a channel, as in `_reaches`.
     """
@@ -114,21 +129,19 @@ def state(latest: Frame, unreadable: Frame, as_of: int) -> Frame:
     blocked = unreadable.join(latest, on="slot", how="left").select(readable.collect_schema().names())
     rows = nw.concat([readable, blocked])
     ends = ~nw.col("expires_ts").is_null() & (nw.col("expires_ts") <= as_of)
-    reason: Any = nw
-    for number, status in enumerate(_STATUSES):
-        if number != _GRANTED:
-            reason = reason.when(nw.col("status") == number).then(nw.lit(status))
     reason = (
-        reason.when(nw.col("is_unreadable"))
-        .then(nw.lit("consent_unreadable"))
+        nw.when(nw.col("reason") > _GRANTED)
+        .then(nw.col("reason"))
+        .when(nw.col("is_unreadable"))
+        .then(_reason("consent_unreadable"))
         .when(ends)
-        .then(nw.lit("expired"))
+        .then(_reason("expired"))
         .when(nw.col("is_account_deleted").fill_null(False))
-        .then(nw.lit("account_deleted"))
-        .otherwise(nw.lit(None, _TEXT))
+        .then(_reason("account_deleted"))
+        .otherwise(_lit(_GRANTED))
     )
-    rows = rows.with_columns(block_reason=reason)
-    return rows.select("slot", "proof", "block_reason", reach=nw.when(nw.col("block_reason").is_null()).then("reach"))
+    rows = rows.with_columns(reason=reason)
+    return rows.select("slot", "proof", "reason", reach=nw.when(nw.col("reason") == _GRANTED).then("reach"))
 
 
 def slots() -> pa.Table:
@@ -153,13 +166,11 @@ def activation(live_people: Frame, slots: Frame, state: Frame, accounts: Frame, 
         slot=nw.col("person") * _SLOTS + nw.col("number"),
         _place=nw.col("place") * _SLOTS + nw.col("rank"),
     )
-    lacking = nw.when(nw.col("is_lacking")).then(nw.lit("no_identifier")).otherwise(nw.col("block_reason"))
-    known = looked_up(state, _reaches(accounts), "reach").select("slot", "proof", "identifier", block_reason=lacking)
-    rows = looked_up(rows, known, "slot", in_order=True)
-    is_silent = nw.col("block_reason").is_null() & nw.col("proof").is_null()
-    rows = rows.with_columns(
-        block_reason=nw.when(is_silent).then(nw.lit("no_consent")).otherwise(nw.col("block_reason"))
-    )
+    known = looked_up(state, _reaches(accounts), "reach")
+    reason = nw.when(nw.col("is_lacking")).then(_reason("no_identifier")).otherwise(nw.col("reason"))
+    rows = looked_up(rows, known.select("slot", "proof", "identifier", reason=reason), "slot", in_order=True)
+    rows = rows.with_columns(reason=nw.col("reason").fill_null(_REASONS.index("no_consent")))
+    rows = named(rows, "reason", _REASONS, "block_reason")
     return rows.select(
         "profile_id",
         "purpose",
@@ -167,9 +178,9 @@ def activation(live_people: Frame, slots: Frame, state: Frame, accounts: Frame, 
         "block_reason",
         "identifier",
         "_place",
-        eligible=nw.col("block_reason").is_null(),
+        eligible=nw.col("reason") == _GRANTED,
         consent_event_id="proof",
-        evaluated_at=nw.lit(as_of).cast(_INT),
+        evaluated_at=_lit(as_of),
     ).select(*GOLD["activation_candidates"].column_names, "_place")
 
 
@@ -192,7 +203,7 @@ def _reaches(accounts: Frame) -> Frame:
 
 def summary(people: Frame, state: Frame) -> Frame:
     """One row a live person: (person, consent_<purpose> ...), true only where every channel holds a grant."""
-    granted = state.filter(nw.col("block_reason").is_null() & ~nw.col("proof").is_null())
+    granted = state.filter(nw.col("reason") == _GRANTED)
     rows = people.filter(nw.col("live_record_count") > 0).select("person")
     granted = granted.with_columns(person=nw.col("slot") // _SLOTS)
     for number, purpose in enumerate(PURPOSES):

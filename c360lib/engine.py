@@ -461,6 +461,23 @@ def looked_up(frame: Frame, other: Frame, on: str, in_order: bool = False) -> Fr
     return frame_of(rows.assign(**{name: _taken(known[name], row) for name in known if name != on}))
 
 
+def named(frame: Frame, number: str, names: Sequence[str], name: str) -> Frame:
+    """The frame with `name`, the text of `names` that `number` counts from 0; any other number: null."""
+    if frame.implementation.is_pandas():
+        table = frame.collect().to_native()
+        place, texts = _integers(table[number]), _import("pandas", "the core").Series(names, name=name)
+        place = np.where((place >= 0) & (place < len(names)), place, -1)
+        return frame_of(table.assign(**{name: _taken(texts, place)}))
+    text: Any = nw.col(number)
+    if frame.implementation.is_polars():
+        text = text.replace_strict(list(range(len(names))), names, default=None, return_dtype=nw.String())
+        return frame.with_columns(text.alias(name))
+    text = nw
+    for count, words in enumerate(names):
+        text = text.when(nw.col(number) == count).then(nw.lit(words))
+    return frame.with_columns(text.alias(name))
+
+
 def _taken(column: Any, rows: npt.NDArray[np.int64]) -> Any:
     """Cells of a pandas column by their rows, Arrow-backed; -1 is null."""
     return _arrow_backed(column).array.take(rows, allow_fill=True)

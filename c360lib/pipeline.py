@@ -140,7 +140,8 @@ LAYERS: tuple[Layer, ...] = (
     Layer("consent_choices", _of(_current), ("consent_events_marked",)),
     *_source("erasure_requests"),
     # what they allow
-    Layer("consent_spoken", _of(consent.choices), ("consent_events_marked", "campaign_events_marked")),
+    Layer("consent_said", _of(consent.choices), ("consent_events_marked", "campaign_events_marked"), kept=True),
+    Layer("consent_spoken", _of(consent.spoken), ("consent_said",)),
     Layer("consent_latest", _of(consent.latest), ("consent_spoken",), kept=True),
     Layer(
         "consent_unreadable",
