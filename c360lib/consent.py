@@ -10,57 +10,86 @@ from collections.abc import Sequence
 from typing import Any
 
 import narwhals as nw
+import pyarrow as pa
 
-from c360lib.engine import Frame, null_of, one_each, with_most
+from c360lib.engine import Frame, crossed, last_each, named, null_of, with_columns_of
 from c360lib.rules import CHANNEL_IDENTIFIER, CHANNELS, PURPOSES, UNSUBSCRIBE_PURPOSE
 from c360lib.schemas import GOLD
 
-_TEXT, _INT = nw.String(), nw.Int64()
+_INT = nw.Int64()
 _SLOTS = len(PURPOSES) * len(CHANNELS)
+_REASONS = GOLD["activation_candidates"].column("block_reason").allowed
+_GRANTED = -1
 _EVERY = -1
 
 
 def choices(consents: Frame, touches: Frame) -> Frame:
-    """Current choices, one row a slot they speak for: (slot, node, order, is_block, ...).
+    """Current choices: (person, node, purpose, channel, reason, proof, ...), names by number; -1 is every one of them.
+
+    `reason` is the status: a block's number among the reasons, -1 a grant.
 
     An `unsubscribed` touch is a withdrawal of marketing on its channel, with the proof campaign_events:event_id.
     """
-    columns = ["person", "node", "is_account_deleted", "purpose", "channel", "status", "event_ts", "expires_ts"]
-    given = consents.filter(nw.col("disposition") == "current").select(*columns, proof="event_id")
+    columns = ["person", "node", "is_account_deleted", "event_ts", "expires_ts"]
+    purpose, channel, reason = _number("purpose", PURPOSES), _number("channel", CHANNELS), _number("status", _REASONS)
+    given = consents.select(*columns, "disposition", "purpose", "channel", "status", proof="event_id")
+    given = given.filter(nw.col("disposition") == "current")
+    given = given.select(*columns, "proof", purpose=purpose, channel=channel, reason=reason)
     left = touches.filter((nw.col("disposition") == "current") & (nw.col("event_name") == "unsubscribed"))
-    left = left.with_columns(
-        purpose=nw.lit(UNSUBSCRIBE_PURPOSE), status=nw.lit("withdrawn"), expires_ts=null_of(nw.col("event_ts"))
-    ).select(*columns, proof=nw.concat_str([nw.lit("campaign_events:"), nw.col("event_id")]))
-    block = nw.when(nw.col("status") == "granted").then(0).otherwise(1).cast(_INT)
-    spoken = _by_slot(nw.concat([given, left]))
-    return spoken.with_columns(is_block=block, order=nw.col("event_ts") * 2 + block)
+    left = left.with_columns(expires_ts=null_of(nw.col("event_ts"))).select(
+        *columns,
+        proof=nw.concat_str([nw.lit("campaign_events:"), nw.col("event_id")]),
+        purpose=_lit(PURPOSES.index(UNSUBSCRIBE_PURPOSE)),
+        channel=channel,
+        reason=_reason("withdrawn"),
+    )
+    return nw.concat([given, left])
+
+
+def spoken(choices: Frame) -> Frame:
+    """Choices, one row a slot that they speak for: (slot, reach, order, reason, proof, ...)."""
+    rows = _by_slot(choices)
+    is_block = nw.when(nw.col("reason") == _GRANTED).then(0).otherwise(1).cast(_INT)
+    return rows.select(
+        "slot",
+        "reason",
+        "proof",
+        "expires_ts",
+        "is_account_deleted",
+        reach=nw.col("node") * len(CHANNELS) + nw.col("channel"),
+        order=nw.col("event_ts") * 2 + is_block,
+    )
 
 
 def _by_slot(rows: Frame) -> Frame:
-    """Rows with (purpose, channel) as rows with a `slot`; no purpose means every purpose, no channel every channel."""
-    rows = rows.with_columns(_purpose=_number("purpose", PURPOSES), _channel=_number("channel", CHANNELS))
-    rows = rows.drop("purpose", "channel")
-    for name, count in (("_purpose", len(PURPOSES)), ("_channel", len(CHANNELS))):
+    """Rows with (purpose, channel), by number, as rows with a `slot`, one for each that they speak for."""
+    for name, count in (("purpose", len(PURPOSES)), ("channel", len(CHANNELS))):
         every = rows.filter(nw.col(name) == _EVERY)
-        copies = [every.with_columns(nw.lit(number).cast(_INT).alias(name)) for number in range(count)]
+        copies = [every.with_columns(_lit(number).alias(name)) for number in range(count)]
         rows = nw.concat([rows.filter(nw.col(name) != _EVERY), *copies])
-    slot = nw.col("person") * _SLOTS + nw.col("_purpose") * len(CHANNELS) + nw.col("_channel")
-    return rows.with_columns(slot=slot).drop("_purpose", "_channel")
+    return rows.with_columns(slot=nw.col("person") * _SLOTS + nw.col("purpose") * len(CHANNELS) + nw.col("channel"))
 
 
 def _number(column: str, names: Sequence[str]) -> nw.Expr:
-    """The place of a name among `names`; anything else means every one of them."""
+    """The place of a name among `names`; -1, which is every one of them or a grant, for anything else."""
     place: Any = nw
     for number, name in enumerate(names):
         place = place.when(nw.col(column) == name).then(nw.lit(number))
-    found: nw.Expr = place.otherwise(nw.lit(_EVERY)).cast(_INT)
+    found: nw.Expr = place.otherwise(nw.lit(-1)).cast(_INT)
     return found
 
 
-def latest(choices: Frame) -> Frame:
+def _lit(number: int) -> nw.Expr:
+    return nw.lit(number).cast(_INT)
+
+
+def _reason(name: str) -> nw.Expr:
+    return _lit(_REASONS.index(name))
+
+
+def latest(spoken: Frame) -> Frame:
     """The choice that holds for each slot: the last by (event_ts, a block after a grant, event_id)."""
-    last = with_most(choices, "order", "slot").filter(nw.col("order") == nw.col("_most"))
-    return one_each(last.drop("_most"), "slot", "proof", keep="last")
+    return last_each(spoken, "slot", "order", "proof")
 
 
 def unreadable(consents: Frame, touches: Frame) -> Frame:
@@ -69,91 +98,112 @@ def unreadable(consents: Frame, touches: Frame) -> Frame:
     A row refused only because its event_id stands twice with other content does not block the slot of the row that
     counts for that event_id: the most restrictive one counts there already.
     """
-    bad = nw.col("disposition") == "quarantined"
-    counted = (
-        consents.filter(nw.col("disposition") == "current")
-        .select("_entity", "_account", "purpose", "channel")
-        .with_columns(_counts=nw.lit(True))
-    )
-    rows = consents.filter(bad & ~nw.col("person").is_null())
+    bad = (nw.col("disposition") == "quarantined") & ~nw.col("person").is_null()
+    rows = consents.filter(bad)
     rivals = rows.filter(nw.col("rule") == "one_content_per_key").with_columns(
         channel=nw.col("channel").fill_null("any")
     )
-    counted = counted.with_columns(channel=nw.col("channel").fill_null("any"))
-    rivals = rivals.join(counted, on=["_entity", "_account", "purpose", "channel"], how="anti")
+    key = ["_entity", "_account", "purpose", "channel"]
+    counted = consents.select("disposition", *key).join(rivals.select("_entity"), on="_entity", how="semi")
+    counted = counted.filter(nw.col("disposition") == "current").with_columns(
+        channel=nw.col("channel").fill_null("any")
+    )
+    rivals = rivals.join(counted, on=key, how="anti")
     others = rows.filter(nw.col("rule") != "one_content_per_key")
     left = nw.col("event_name").fill_null("unsubscribed") == "unsubscribed"  # unreadable: it may have been one
-    lost = touches.filter(bad & ~nw.col("person").is_null() & left)
-    lost = lost.with_columns(purpose=nw.lit(UNSUBSCRIBE_PURPOSE))
-    columns = ["person", "purpose", "channel"]
-    slots = _by_slot(nw.concat([rivals.select(columns), others.select(columns), lost.select(columns)])).select("slot")
+    lost = touches.filter(bad & left)
+    purpose, channel = _number("purpose", PURPOSES), _number("channel", CHANNELS)
+    marketing = _lit(PURPOSES.index(UNSUBSCRIBE_PURPOSE))
+    parts = [part.select("person", purpose=purpose, channel=channel) for part in (rivals, others)]
+    parts.append(lost.select("person", purpose=marketing, channel=channel))
+    slots = _by_slot(nw.concat(parts)).select("slot")
     return slots.unique("slot").with_columns(is_unreadable=nw.lit(True))
 
 
 def state(latest: Frame, unreadable: Frame, as_of: int) -> Frame:
-    """Slots with a known state: (slot, node, proof, block_reason); a null reason is a grant that holds."""
+    """Slots with a known state: (slot, proof, reason, reach); the reason is a number, -1 a grant that holds.
+
+    `reach` is what only such a grant may use: an account on a channel, as in `_reaches`.
+    """
     readable = latest.join(unreadable, on="slot", how="anti").with_columns(is_unreadable=nw.lit(False))
     blocked = unreadable.join(latest, on="slot", how="left").select(readable.collect_schema().names())
     rows = nw.concat([readable, blocked])
     ends = ~nw.col("expires_ts").is_null() & (nw.col("expires_ts") <= as_of)
     reason = (
-        nw.when(nw.col("is_block") == 1)
-        .then(nw.col("status"))
+        nw.when(nw.col("reason") > _GRANTED)
+        .then(nw.col("reason"))
         .when(nw.col("is_unreadable"))
-        .then(nw.lit("consent_unreadable"))
+        .then(_reason("consent_unreadable"))
         .when(ends)
-        .then(nw.lit("expired"))
+        .then(_reason("expired"))
         .when(nw.col("is_account_deleted").fill_null(False))
-        .then(nw.lit("account_deleted"))
-        .otherwise(nw.lit(None, _TEXT))
+        .then(_reason("account_deleted"))
+        .otherwise(_lit(_GRANTED))
     )
-    return rows.select("slot", "node", "proof", block_reason=reason)
+    rows = rows.with_columns(reason=reason)
+    return rows.select("slot", "proof", "reason", reach=nw.when(nw.col("reason") == _GRANTED).then("reach"))
 
 
-def activation(live_people: Frame, state: Frame, accounts: Frame, as_of: int) -> Frame:
-    """One row a live person, purpose and channel: activation_candidates, with its `_place` in the order of the key."""
+def slots() -> pa.Table:
+    """What is asked of every person, one row a purpose and channel: (number, rank, purpose, channel).
+
+    `number` counts as in `slot`; `rank`, from 0, is the order of the rows and that of (purpose, channel) as text.
+    """
     pairs = [(purpose, channel) for purpose in PURPOSES for channel in CHANNELS]
-    slots = [
-        live_people.select(
-            "profile_id",
-            purpose=nw.lit(purpose),
-            channel=nw.lit(channel),
-            slot=nw.col("person") * _SLOTS + number,
-            _place=nw.col("place") * _SLOTS + sorted(pairs).index((purpose, channel)),
-        )
-        for number, (purpose, channel) in enumerate(pairs)
+    rows = [
+        {"number": pairs.index(pair), "rank": rank, "purpose": pair[0], "channel": pair[1]}
+        for rank, pair in enumerate(sorted(pairs))
     ]
-    known = state.join(accounts.select("node", "record_id", "email", "phone"), on="node", how="left")
-    rows = nw.concat(slots).join(known, on="slot", how="left")
-    address: Any = nw
-    for channel, column in CHANNEL_IDENTIFIER.items():
-        address = address.when(nw.col("channel") == channel).then(nw.col(column))
-    rows = rows.with_columns(address=address)
-    granted = nw.col("block_reason").is_null()
-    reason = (
-        nw.when(granted & nw.col("proof").is_null())
-        .then(nw.lit("no_consent"))
-        .when(granted & nw.col("address").is_null())
-        .then(nw.lit("no_identifier"))
-        .otherwise(nw.col("block_reason"))
+    return pa.Table.from_pylist(rows)
+
+
+def activation(live_people: Frame, slots: Frame, state: Frame, accounts: Frame, as_of: int) -> Frame:
+    """One row a live person, purpose and channel: activation_candidates, with its `_place` in the order of the key."""
+    rows = crossed(live_people, slots).select(
+        "profile_id",
+        "purpose",
+        "channel",
+        slot=nw.col("person") * _SLOTS + nw.col("number"),
+        _place=nw.col("place") * _SLOTS + nw.col("rank"),
     )
-    rows = rows.with_columns(block_reason=reason)
+    known = with_columns_of(state, _reaches(accounts), "reach")
+    reason = nw.when(nw.col("is_lacking")).then(_reason("no_identifier")).otherwise(nw.col("reason"))
+    rows = with_columns_of(rows, known.select("slot", "proof", "identifier", reason=reason), "slot")
+    rows = rows.with_columns(reason=nw.col("reason").fill_null(_REASONS.index("no_consent")))
+    rows = named(rows, "reason", _REASONS, "block_reason")
     return rows.select(
         "profile_id",
         "purpose",
         "channel",
         "block_reason",
+        "identifier",
         "_place",
-        eligible=granted,
+        eligible=nw.col("reason") == _GRANTED,
         consent_event_id="proof",
-        evaluated_at=nw.lit(as_of).cast(_INT),
-        identifier=nw.when(granted).then(nw.col("address")),
+        evaluated_at=_lit(as_of),
     ).select(*GOLD["activation_candidates"].column_names, "_place")
+
+
+def _reaches(accounts: Frame) -> Frame:
+    """Every account on every channel: (reach, identifier, is_lacking).
+
+    That there is no identifier is said apart, so that an engine need not carry addresses that nobody reads.
+    """
+    return nw.concat(
+        [
+            accounts.select(
+                reach=nw.col("node") * len(CHANNELS) + number,
+                identifier=column,
+                is_lacking=nw.col(column).is_null(),
+            )
+            for number, column in enumerate(CHANNEL_IDENTIFIER[channel] for channel in CHANNELS)
+        ]
+    )
 
 
 def summary(people: Frame, state: Frame) -> Frame:
     """One row a live person: (person, consent_<purpose> ...), true only where every channel holds a grant."""
-    granted = state.filter(nw.col("block_reason").is_null() & ~nw.col("proof").is_null())
+    granted = state.filter(nw.col("reason") == _GRANTED)
     rows = people.filter(nw.col("live_record_count") > 0).select("person")
     granted = granted.with_columns(person=nw.col("slot") // _SLOTS)
     for number, purpose in enumerate(PURPOSES):

@@ -157,7 +157,9 @@ class Polars(Engine):
         if list(_order(frame, key)) != [PLACE]:
             yield from super().batches(frame, key)
             return
-        yield from self.table(frame_of(frame.to_native().sort(PLACE))).to_batches(max_chunksize=BATCH_ROWS)
+        rows = frame.to_native().collect()
+        rows = rows if rows[PLACE].is_sorted() else rows.sort(PLACE)
+        yield from rows.to_arrow().to_batches(max_chunksize=BATCH_ROWS)
 
 
 class DuckDB(Engine):
@@ -426,6 +428,11 @@ def _places(numbers: Ints, within: Ints) -> Ints:
     """Where each number stands within others, which are distinct; -1 where it does not."""
     from pandas import Index
 
+    if len(within) and within.min() >= 0 and within.max() <= 4 * (len(numbers) + len(within)):
+        row_of = np.full(within.max() + 2, -1)
+        row_of[within] = np.arange(len(within))
+        place: Ints = row_of[numbers.clip(-1, len(row_of) - 1)]
+        return place
     if len(within) > len(numbers) // 8 or (numbers[1:] <= numbers[:-1]).any():
         wanted: Any = numbers
         return Index(within).get_indexer(wanted).astype(np.int64)
@@ -457,7 +464,7 @@ def _order(frame: Frame, key: Sequence[str]) -> Sequence[str]:
 def _sorted(table: pa.Table, key: Sequence[str]) -> pa.Table:
     """A table in memory in the order of its key. Distinct texts are sorted, rows then by the places of theirs."""
     if list(key) == [PLACE]:
-        return table.take(np.argsort(table[PLACE].to_numpy(), kind="stable"))
+        return _rising(table, table[PLACE].to_numpy())
     place, places = np.zeros(len(table), np.int64), 1
     for name in key:
         rank, distinct = _ranked(table[name].combine_chunks())
@@ -465,6 +472,11 @@ def _sorted(table: pa.Table, key: Sequence[str]) -> pa.Table:
             kept, place = np.unique(place, return_inverse=True)
             places = len(kept)
         place, places = place * distinct + rank, places * distinct
+    return _rising(table, place)
+
+
+def _rising(table: pa.Table, place: npt.NDArray[np.int64]) -> pa.Table:
+    """The table in the order of `place`, a number a row."""
     return table if (place[1:] >= place[:-1]).all() else table.take(np.argsort(place, kind="stable"))
 
 
@@ -474,6 +486,59 @@ def _ranked(values: pa.Array) -> tuple[npt.NDArray[np.int64], int]:
     rank = np.empty(len(coded.dictionary), np.int64)
     rank[pc.sort_indices(coded.dictionary).to_numpy()] = np.arange(len(rank))
     return rank[coded.indices.to_numpy(zero_copy_only=False)], max(1, len(rank))
+
+
+def last_each(frame: Frame, by: str, number: str, text: str) -> Frame:
+    """One row for each value of `by`, a whole number from 0: the last by (`number`, `text`).
+
+    Texts are compared only where numbers tie, but where an engine sorts every group anyway.
+    """
+    if frame.implementation.is_polars():
+        return one_each(frame.filter(nw.col(number) == nw.col(number).max().over(by)), by, text, keep="last")
+    if not frame.implementation.is_pandas():
+        return frame.unique(by, keep="last", order_by=[number, text])
+    table = frame.collect().to_native()
+    group, value = _integers(table[by]), _integers(table[number])
+    most = np.full(group.max(initial=-1) + 1, np.iinfo(np.int64).min)
+    np.maximum.at(most, group, value)
+    row = np.flatnonzero(value == most[group])
+    last = np.full(len(most), -1)
+    last[group[row]] = row
+    tied = row[np.isin(group[row], group[row[last[group[row]] != row]])]
+    tied = tied[pc.sort_indices(pa.array(table[text].iloc[tied])).to_numpy()]
+    last[group[tied]] = tied  # of several rows of one group the last stays
+    return frame_of(table.take(last[last >= 0]))
+
+
+def crossed(frame: Frame, other: Frame) -> Frame:
+    """Each row of the frame with each of `other`; on pandas and polars in that order."""
+    if frame.implementation.is_polars():
+        return frame_of(frame.to_native().join(other.to_native(), how="cross", maintain_order="left_right"))
+    if not frame.implementation.is_pandas():
+        return frame.join(other, how="cross")
+    rows, others = frame.collect().to_native(), _arrow_backed(other.collect().to_native())
+    added = {name: others[name].array.take(np.tile(np.arange(len(others)), len(rows))) for name in others}
+    return frame_of(rows.take(np.repeat(np.arange(len(rows)), len(others))).assign(**added))
+
+
+def named(frame: Frame, number: str, names: Sequence[str], name: str) -> Frame:
+    """The frame with `name`, the text of `names` that `number` counts from 0; any other number: null."""
+    if frame.implementation.is_pandas():
+        from pandas.arrays import ArrowExtensionArray
+
+        table = frame.collect().to_native()
+        place = _integers(table[number])
+        place = np.where((place >= 0) & (place < len(names)), place, -1)
+        texts = ArrowExtensionArray(pa.array(names, pa.string()))
+        return frame_of(table.assign(**{name: texts.take(place, allow_fill=True)}))
+    text: Any = nw.col(number)
+    if frame.implementation.is_polars():
+        text = text.replace_strict(list(range(len(names))), names, default=None, return_dtype=nw.String())
+        return frame.with_columns(text.alias(name))
+    text = nw
+    for count, words in enumerate(names):
+        text = text.when(nw.col(number) == count).then(nw.lit(words))
+    return frame.with_columns(text.alias(name))
 
 
 def null_of(value: nw.Expr) -> nw.Expr:

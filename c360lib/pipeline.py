@@ -150,9 +150,15 @@ LAYERS: tuple[Layer, ...] = (
     Layer("consent_choices", _of(_current), ("consent_events_marked",)),
     _source("erasure_requests"),
     # what they allow
-    Layer("consent_spoken", _of(consent.choices), ("consent_events_marked", "campaign_events_marked"), kept=True),
+    Layer("consent_said", _of(consent.choices), ("consent_events_marked", "campaign_events_marked"), kept=True),
+    Layer("consent_spoken", _of(consent.spoken), ("consent_said",)),
     Layer("consent_latest", _of(consent.latest), ("consent_spoken",), kept=True),
-    Layer("consent_unreadable", _of(consent.unreadable), ("consent_events_marked", "campaign_events_marked")),
+    Layer(
+        "consent_unreadable",
+        _of(consent.unreadable),
+        ("consent_events_marked", "campaign_events_marked"),
+        kept=True,
+    ),
     Layer("consent_state", _at(consent.state), ("consent_latest", "consent_unreadable")),
     Layer("consent_summary", _of(consent.summary), ("people", "consent_state")),
     # what is known of a person
@@ -204,7 +210,12 @@ LAYERS: tuple[Layer, ...] = (
     Layer("dispositions", _each_source(silver.dispositions), _MARKED),
     # what is published: gold
     Layer("customer_360", _of(_columns, table=GOLD["customer_360"]), ("customers",)),
-    Layer("activation_candidates", _at(consent.activation), ("live_people", "consent_state", "accounts")),
+    Layer("consent_slots", _of(consent.slots), (), on_driver=True),
+    Layer(
+        "activation_candidates",
+        _at(consent.activation),
+        ("live_people", "consent_slots", "consent_state", "accounts"),
+    ),
     Layer("segment_summary", _of(gold.segment_summary), ("customers",)),
     Layer("customer_features", _of(gold.features), ("customers",)),
     Layer("customer_labels", _at(gold.labels), ("customers", "later_orders")),

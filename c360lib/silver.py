@@ -257,7 +257,8 @@ def people(identified: Frame) -> Frame:
 def live_people(people: Frame) -> Frame:
     """One row a person with a live account: (person, profile_id, place), `place` in the order of profile_id from 0."""
     live = people.filter(nw.col("live_record_count") > 0).select("person", "profile_id")
-    return live.with_row_index("place", order_by=["profile_id"]).with_columns(nw.col("place").cast(nw.Int64()))
+    live = live.with_row_index("place", order_by=["profile_id"]).with_columns(nw.col("place").cast(nw.Int64()))
+    return live.sort("place")
 
 
 # --- behaviour --------------------------------------------------------------------------------------------------------
