@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from bench.tables import KEYS, SCHEMAS
 from c360lib import build, rules
-from c360lib.engine import PLACE, Engine, Frame, open_engine
+from c360lib.engine import PLACE, Engine, Frame, open_engine, with_columns_of
 from c360lib.identity.probabilistic import SCORES_SCHEMA
 from c360lib.load import Loader
 from c360lib.pipeline import Moment, run_layers
@@ -29,7 +29,7 @@ USED = {  # the columns that the core needs, as the peers read only what they ne
     "consent_events": (*ARRIVAL, *REFERENCE, "event_id", "purpose", "channel", "status", "expires_ts"),
     "erasure_requests": (*ARRIVAL, *REFERENCE, "request_id"),
 }
-LAYERS = ("people", "customer_identity", "value", "activity", "activation_candidates")
+LAYERS = ("live_people", "customer_identity", "value", "activity", "activation_candidates")
 
 
 def core(root: Path, engine: str, as_of: str) -> dict[str, pa.Table]:
@@ -46,19 +46,19 @@ def core(root: Path, engine: str, as_of: str) -> dict[str, pa.Table]:
         frames: dict[str, Frame] = {}
         tables: dict[str, pa.Table] = {}
         for name, frame in run_layers(runner, inputs, Moment(end, end), LAYERS):
-            if name == "people":
-                frames[name] = frame = frame.filter(nw.col("live_record_count") > 0).select("person", "profile_id")
+            if name == "live_people":
+                frames[name] = frame
             elif name in ("value", "activity"):
-                tables[name] = _table(runner, _of_everybody(frames["people"], frame), name)
+                tables[name] = _table(runner, _of_everybody(frames["live_people"], frame), name)
             else:
                 short = {"customer_identity": "identity", "activation_candidates": "consent"}[name]
                 tables[short] = _table(runner, frame, short)
         return tables
 
 
-def _of_everybody(people: Frame, measures: Frame) -> Frame:
-    """Measures of every live person, zero where there was nothing to count."""
-    rows = people.join(measures, on="person", how="left")
+def _of_everybody(live_people: Frame, measures: Frame) -> Frame:
+    """Measures of every live person, in the order of profile_id; zero where there was nothing to count."""
+    rows = with_columns_of(live_people.rename({"place": PLACE}), measures, "person")
     zeros = {"order_count", "lifetime_value_cents", "rfm_frequency", "rfm_monetary_cents", "sessions_30d", "events_30d"}
     names = rows.collect_schema().names()
     rows = rows.with_columns(nw.col(name).fill_null(0) for name in names if name in zeros)

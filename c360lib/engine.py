@@ -402,6 +402,17 @@ def with_cells_of(frame: Frame, other: Frame, on: str) -> Frame:
         rows, others = (_arrow_backed(f.collect().to_native()) for f in (frame, other))
         at = _places(_integers(rows[on]), _integers(others[on]))
         return frame_of(rows.assign(**{n: _replaced(rows[n].array, others[n].array, at) for n in names}))
+    if frame.implementation.is_polars():
+        rows, others = frame.to_native().collect(), other.to_native().collect()
+        at = _places(rows[on].to_numpy(), others[on].to_numpy())
+        there = np.flatnonzero(at >= 0)
+        cells = others[at[there]]
+        changes = [
+            rows[n].scatter(there[known], cells[n].drop_nulls())
+            for n in names
+            if (known := cells[n].is_not_null().to_numpy()).any()
+        ]
+        return frame_of(rows.with_columns(changes).lazy())
     changed = with_columns_of(frame, other.rename({n: f"{n}_of_other" for n in names}), on)
     changed = changed.with_columns(nw.coalesce(f"{n}_of_other", n).alias(n) for n in names)
     return changed.drop(*(f"{n}_of_other" for n in names))
@@ -465,6 +476,8 @@ def _sorted(table: pa.Table, key: Sequence[str]) -> pa.Table:
     """A table in memory in the order of its key. Distinct texts are sorted, rows then by the places of theirs."""
     if list(key) == [PLACE]:
         return _rising(table, table[PLACE].to_numpy())
+    if len(key) == 1:
+        return table.take(pc.sort_indices(table[key[0]].combine_chunks()))
     place, places = np.zeros(len(table), np.int64), 1
     for name in key:
         rank, distinct = _ranked(table[name].combine_chunks())
