@@ -153,12 +153,12 @@ class Polars(Engine):
         return frame.to_native().collect().to_arrow()
 
     def batches(self, frame: Frame, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """As every engine; a number is sorted by polars itself, on all cores."""
-        if list(_order(frame, key)) != [PLACE]:
-            yield from super().batches(frame, key)
-            return
-        rows = frame.to_native().collect()
-        rows = rows if rows[PLACE].is_sorted() else rows.sort(PLACE)
+        """As every engine; polars sorts itself, on all cores, and `_place` only where a join left it out of order."""
+        if PLACE not in frame.collect_schema().names():
+            rows = frame.to_native().sort(list(key)).collect()
+        else:
+            rows = frame.to_native().collect()
+            rows = rows if rows[PLACE].is_sorted() else rows.sort(PLACE)
         yield from rows.to_arrow().to_batches(max_chunksize=BATCH_ROWS)
 
 
@@ -473,11 +473,11 @@ def _order(frame: Frame, key: Sequence[str]) -> Sequence[str]:
 
 
 def _sorted(table: pa.Table, key: Sequence[str]) -> pa.Table:
-    """A table in memory in the order of its key. Distinct texts are sorted, rows then by the places of theirs."""
+    """A table in memory in the order of its key. Of several texts the distinct ones are sorted, then their places."""
     if list(key) == [PLACE]:
         return _rising(table, table[PLACE].to_numpy())
     if len(key) == 1:
-        return table.take(pc.sort_indices(table[key[0]].combine_chunks()))
+        return table.take(pc.sort_indices(table[key[0]]))
     place, places = np.zeros(len(table), np.int64), 1
     for name in key:
         rank, distinct = _ranked(table[name].combine_chunks())
