@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from bench.tables import KEYS, SCHEMAS
 from c360lib import build, rules
-from c360lib.engine import PLACE, Engine, Frame, open_engine, with_columns_of
+from c360lib.engine import PLACE, Engine, Frame, open_engine
+from c360lib.frames import with_columns_of
 from c360lib.identity.probabilistic import SCORES_SCHEMA
 from c360lib.load import Loader
 from c360lib.pipeline import Moment, run_layers

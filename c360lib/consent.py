@@ -12,7 +12,8 @@ from typing import Any
 import narwhals as nw
 import pyarrow as pa
 
-from c360lib.engine import Frame, crossed, last_each, named, null_of, with_columns_of
+from c360lib.engine import Frame
+from c360lib.frames import crossed, last_each, named, null_of, with_columns_of
 from c360lib.rules import CHANNEL_IDENTIFIER, CHANNELS, PURPOSES, UNSUBSCRIBE_PURPOSE
 from c360lib.schemas import GOLD
 

@@ -12,7 +12,8 @@ from typing import Any
 import narwhals as nw
 
 from c360lib import rules
-from c360lib.engine import Frame, null_of, one_each
+from c360lib.engine import Frame
+from c360lib.frames import null_of, one_each
 from c360lib.rules import SECONDS_PER_DAY, Band
 from c360lib.schemas import GOLD
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from c360lib.engine import Frame, null_of, one_each, rows_of, with_cells_of, with_columns_of, with_most, with_runs
+from c360lib.engine import Frame
+from c360lib.frames import null_of, one_each, rows_of, with_cells_of, with_columns_of, with_most, with_runs
 from c360lib.rules import MAX_ACCOUNTS_PER_DEVICE, SESSION_GAP_SECONDS
 from c360lib.schemas import SILVER, Table
 

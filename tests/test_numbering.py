@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -11,10 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from c360lib.engine import Engine, Frame, open_engine, rows_of, with_columns_of, with_most, with_runs
 from c360lib.numbering import Numbers, repeated
 from c360lib.schemas import RAW
-from tests.support import FAST
 
 TEXTS = [*"abA1", "\u00e4", "a:b", "01", "a1", "a01", "a:1", "b:1", "1" * 15, "1" * 16, "1" * 31, "\u0661", "-1"]
 IDS = st.lists(st.sampled_from([*TEXTS, None]), max_size=12)
@@ -101,71 +98,3 @@ def test_different_pairs_that_mix_to_one_number_are_not_repeated() -> None:
     key, lsn = np.array([1, 2, 3]), np.array([factor, 0, 5])
     assert (key * factor + lsn)[0] == (key * factor + lsn)[1]
     assert repeated(key, lsn).tolist() == [False, False, False]
-
-
-NUMBERS = st.lists(
-    st.tuples(st.integers(0, 2), st.integers(0, 30), st.one_of(st.none(), st.integers(-2, 2))), max_size=14
-)
-
-
-@pytest.mark.parametrize("name", ["pandas", FAST, "duckdb"])
-def test_engines_find_greatest_values_and_runs_as_a_loop_does(name: str) -> None:
-    """The helpers that go another way on pandas give what their docstrings say."""
-
-    @settings(deadline=None, max_examples=25)
-    @given(NUMBERS)
-    def holds(values: list[tuple[int, int, int | None]]) -> None:
-        with open_engine(name) as engine:
-            assert _expected(values) == _found(engine, values)
-
-    holds()
-
-
-def _found(engine: Engine, values: list[tuple[int, int, int | None]]) -> list[tuple[int | None, int]]:
-    columns = {"row": range(len(values)), **{n: [v[i] for v in values] for i, n in enumerate(("by", "at", "value"))}}
-    table = pa.table({n: pa.array(list(cells), pa.int64()) for n, cells in columns.items()})
-    frame = with_most(engine.load(table.schema, table.to_batches()), "value", "by")
-    frame = with_runs(frame, "by", "at", "row", 3, "run")
-    found = sorted(engine.table(engine.materialise(frame)).to_pylist(), key=lambda row: row["row"])
-    return [(row["_most"], row["run"]) for row in found]
-
-
-def _expected(values: list[tuple[int, int, int | None]]) -> list[tuple[int | None, int]]:
-    run: dict[int, int] = {}
-    for by in {value[0] for value in values}:
-        last, first = None, 0
-        for at, row in sorted((value[1], row) for row, value in enumerate(values) if value[0] == by):
-            first = row if last is None or at - last > 3 else first
-            run[row], last = first, at
-    most = {by: max((v for b, _, v in values if b == by and v is not None), default=None) for by, _, _ in values}
-    return [(most[value[0]], run[row]) for row, value in enumerate(values)]
-
-
-KEYS = st.one_of(
-    st.lists(st.one_of(st.none(), st.integers(-3, 3)), max_size=9),
-    st.sets(st.integers(-3, 24), min_size=24).map(sorted),  # as row numbers stand
-)
-NAMES = st.dictionaries(st.integers(-3, 3), st.one_of(st.none(), st.sampled_from("abc")), max_size=6)
-
-
-@pytest.mark.parametrize("name", ["pandas", FAST, "duckdb"])
-def test_engines_look_numbers_up_as_a_dictionary_does(name: str) -> None:
-    """Columns of another table come to the rows that name one of its numbers, null to every other; no row is lost."""
-
-    @settings(deadline=None, max_examples=50)
-    @given(KEYS, NAMES)
-    def holds(keys: list[int | None], named: dict[int, str | None]) -> None:
-        with open_engine(name) as engine:
-            rows = _loaded(engine, row=(pa.int64(), range(len(keys))), key=(pa.int64(), keys))
-            other = _loaded(engine, key=(pa.int64(), named), text=(pa.string(), named.values()))
-            twice = _loaded(engine, key=(pa.int64(), [*named, *named]))
-            joined = engine.table(engine.materialise(with_columns_of(rows, other, "key"))).to_pylist()
-            assert [(n, named.get(k)) for n, k in enumerate(keys)] == sorted((r["row"], r["text"]) for r in joined)
-            left = engine.table(engine.materialise(rows_of(rows, twice, "key")))["row"].to_pylist()
-            assert [n for n, key in enumerate(keys) if key in named] == sorted(left)
-
-    holds()
-
-
-def _loaded(engine: Engine, **columns: tuple[pa.DataType, Iterable[Any]]) -> Frame:
-    return engine.load_table(pa.table({name: pa.array(list(cells), kind) for name, (kind, cells) in columns.items()}))

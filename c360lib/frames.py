@@ -1,0 +1,230 @@
+"""What each engine does to a frame in a way of its own: the same rows, by another method.
+
+Beside engine.py this is the only module that knows an engine. Frames hold whole numbers as keys (see numbering.py);
+on pandas and polars a frame keeps the columns it has, where a join or a window would copy every one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import narwhals as nw
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from c360lib.engine import Frame, arrow_backed, frame_of, import_engine
+
+Ints = npt.NDArray[np.int64]
+_ABSENT = np.iinfo(np.int64).min
+
+
+def with_columns_of(frame: Frame, other: Frame, on: str) -> Frame:
+    """The frame with the columns of `other`, a left join by a number that is there once and never absent.
+
+    pandas and polars would copy every column of the frame to join it; here it keeps those it has.
+    """
+    if frame.implementation.is_pandas():
+        rows, others = frame.collect().to_native(), arrow_backed(other.collect().to_native())
+        at = _places(_integers(rows[on]), _integers(others[on]))
+        return frame_of(rows.assign(**{n: others[n].array.take(at, allow_fill=True) for n in others if n != on}))
+    if frame.implementation.is_polars():
+        polars = import_engine("polars", "engines")
+        rows, others = frame.to_native().collect(), other.to_native().collect()
+        at = _places(rows[on].fill_null(_ABSENT).to_numpy(), others[on].to_numpy())
+        place = polars.Series(pa.array(at, mask=at < 0))
+        return frame_of(rows.hstack(others.drop(on).select(polars.all().gather(place))).lazy())
+    return frame.join(other, on=on, how="left")
+
+
+def with_cells_of(frame: Frame, other: Frame, on: str) -> Frame:
+    """The frame with the cells of `other`, all columns of the frame, in place of its own where `on` is equal.
+
+    `on` is a number as in `with_columns_of`; few rows are expected in `other`; an absent cell there changes nothing.
+    """
+    names = [name for name in other.collect_schema().names() if name != on]
+    if frame.implementation.is_pandas():
+        rows, others = (arrow_backed(f.collect().to_native()) for f in (frame, other))
+        at = _places(_integers(rows[on]), _integers(others[on]))
+        return frame_of(rows.assign(**{n: _replaced(rows[n].array, others[n].array, at) for n in names}))
+    if frame.implementation.is_polars():
+        rows, others = frame.to_native().collect(), other.to_native().collect()
+        at = _places(rows[on].to_numpy(), others[on].to_numpy())
+        there = np.flatnonzero(at >= 0)
+        cells = others[at[there]]
+        changes = [
+            rows[n].scatter(there[known], cells[n].drop_nulls())
+            for n in names
+            if (known := cells[n].is_not_null().to_numpy()).any()
+        ]
+        return frame_of(rows.with_columns(changes).lazy())
+    changed = with_columns_of(frame, other.rename({n: f"{n}_of_other" for n in names}), on)
+    changed = changed.with_columns(nw.coalesce(f"{n}_of_other", n).alias(n) for n in names)
+    return changed.drop(*(f"{n}_of_other" for n in names))
+
+
+def _replaced(cells: Any, others: Any, at: Ints) -> Any:
+    """Arrow-backed cells of pandas with others, each at its place, in place of their own."""
+    there = np.flatnonzero(at >= 0)
+    there = there[~others.take(at[there]).isna()]
+    cells = cells.copy()
+    cells[there] = others.take(at[there])
+    return cells
+
+
+def rows_of(frame: Frame, other: Frame, on: str) -> Frame:
+    """The rows of the frame whose `on` some row of `other` has. pandas would make a semi join of a whole one."""
+    if frame.implementation.is_pandas():
+        rows, others = frame.collect().to_native(), other.collect().to_native()
+        return frame_of(rows[rows[on].isin(others[on].dropna())])
+    return frame.join(other.select(on).unique(on), on=on, how="semi")
+
+
+def _places(numbers: Ints, within: Ints) -> Ints:
+    """Where each number stands within others, which are distinct; -1 where it does not."""
+    from pandas import Index
+
+    if len(within) and within.min() >= 0 and within.max() <= 4 * (len(numbers) + len(within)):
+        row_of = np.full(within.max() + 2, -1)
+        row_of[within] = np.arange(len(within))
+        place: Ints = row_of[numbers.clip(-1, len(row_of) - 1)]
+        return place
+    if len(within) > len(numbers) // 8 or (numbers[1:] <= numbers[:-1]).any():
+        wanted: Any = numbers
+        return Index(within).get_indexer(wanted).astype(np.int64)
+    place = np.full(len(numbers), -1)
+    at = np.searchsorted(numbers, within).clip(max=len(numbers) - 1)  # a few among rows in order are found faster
+    there = np.flatnonzero(numbers[at] == within)
+    place[at[there]] = there
+    return place
+
+
+def with_most(frame: Frame, value: str, by: str) -> Frame:
+    """The frame with `_most`, the greatest `value` of each group; both are whole numbers."""
+    if frame.implementation.is_pandas():
+        table = frame.collect().to_native()
+        group, groups = table[by].factorize()
+        greatest = np.full(len(groups), _ABSENT)
+        np.maximum.at(greatest, group, _integers(table[value]))
+        return frame_of(table.assign(_most=_arrow_integers(greatest[group])))
+    if frame.implementation.is_polars():
+        return frame.with_columns(_most=nw.col(value).max().over(by))
+    most = frame.filter(~nw.col(value).is_null()).group_by(by).agg(_most=nw.col(value).max())
+    return frame.join(most, on=by, how="left")  # a window would copy whole rows
+
+
+def with_runs(frame: Frame, by: str, at: str, number: str, gap: int, name: str) -> Frame:
+    """The frame with `name`, equal for rows of one `by` that follow each other in `at` with at most `gap` between.
+
+    It is the `number` of the run's first row; rows of equal `at` go by `number`. In memory one sort of whole numbers
+    tells it, where a window would sort for each step.
+    """
+    if frame.implementation.is_pandas():
+        table = frame.collect().to_native()
+        return frame_of(table.assign(**{name: _runs(gap, *(_integers(table[n]) for n in (by, at, number)))}))
+    if frame.implementation.is_polars():
+        rows = frame.to_native().collect()
+        run = nw.new_series(name, _runs(gap, *(rows[n].to_numpy() for n in (by, at, number))), backend="polars")
+        return frame_of(rows.with_columns(run.to_native()).lazy())
+    step = nw.col(at) - nw.col(at).shift(1).over(by, order_by=[at, number])
+    frame = frame.with_columns(_step=step)
+    begins_here = nw.col("_step").is_null() | (nw.col("_step") > gap)
+    frame = frame.with_columns(_first=nw.when(begins_here).then(nw.col(number)))
+    run_of = nw.col("_first").fill_null(strategy="forward").over(by, order_by=[at, number])
+    return frame.with_columns(run_of.alias(name)).drop("_step", "_first")
+
+
+def _runs(gap: int, who: Ints, at: Ints, number: Ints) -> Ints:
+    """What `with_runs` adds."""
+    from pandas import factorize
+
+    code, distinct = factorize(who)
+    first = at.min(initial=0)
+    span = int(at.max(initial=0) - first + 1)
+    one_key = len(distinct) * span < 1 << 62
+    order = np.lexsort((number, code * span + (at - first)) if one_key else (number, at, code))
+    begins = np.ones(len(order), bool)
+    begins[1:] = (np.diff(code[order]) != 0) | (np.diff(at[order]) > gap)
+    run = np.empty(len(order), np.int64)
+    run[order] = number[order][begins][np.cumsum(begins) - 1]
+    return run
+
+
+def one_each(frame: Frame, by: str, text: str, keep: Literal["first", "last"] = "first") -> Frame:
+    """One row for each value of `by`, the first or last by a column of text. Only rows that tie are sorted."""
+    rows = frame.with_columns(_copies=nw.len().over(by))
+    tied = rows.filter(nw.col("_copies") > 1).unique(by, keep=keep, order_by=[text])
+    return nw.concat([rows.filter(nw.col("_copies") == 1), tied]).drop("_copies")
+
+
+def last_each(frame: Frame, by: str, number: str, text: str) -> Frame:
+    """One row for each value of `by`, a whole number from 0: the last by (`number`, `text`).
+
+    Texts are compared only where numbers tie, but where an engine sorts every group anyway.
+    """
+    if frame.implementation.is_polars():
+        return one_each(frame.filter(nw.col(number) == nw.col(number).max().over(by)), by, text, keep="last")
+    if not frame.implementation.is_pandas():
+        return frame.unique(by, keep="last", order_by=[number, text])
+    table = frame.collect().to_native()
+    group, value = _integers(table[by]), _integers(table[number])
+    most = np.full(group.max(initial=-1) + 1, np.iinfo(np.int64).min)
+    np.maximum.at(most, group, value)
+    row = np.flatnonzero(value == most[group])
+    last = np.full(len(most), -1)
+    last[group[row]] = row
+    tied = row[np.isin(group[row], group[row[last[group[row]] != row]])]
+    tied = tied[pc.sort_indices(pa.array(table[text].iloc[tied])).to_numpy()]
+    last[group[tied]] = tied  # of several rows of one group the last stays
+    return frame_of(table.take(last[last >= 0]))
+
+
+def crossed(frame: Frame, other: Frame) -> Frame:
+    """Each row of the frame with each of `other`; on pandas and polars in that order."""
+    if frame.implementation.is_polars():
+        return frame_of(frame.to_native().join(other.to_native(), how="cross", maintain_order="left_right"))
+    if not frame.implementation.is_pandas():
+        return frame.join(other, how="cross")
+    rows, others = frame.collect().to_native(), arrow_backed(other.collect().to_native())
+    added = {name: others[name].array.take(np.tile(np.arange(len(others)), len(rows))) for name in others}
+    return frame_of(rows.take(np.repeat(np.arange(len(rows)), len(others))).assign(**added))
+
+
+def named(frame: Frame, number: str, names: Sequence[str], name: str) -> Frame:
+    """The frame with `name`, the text of `names` that `number` counts from 0; any other number: null."""
+    if frame.implementation.is_pandas():
+        from pandas.arrays import ArrowExtensionArray
+
+        table = frame.collect().to_native()
+        place = _integers(table[number])
+        place = np.where((place >= 0) & (place < len(names)), place, -1)
+        texts = ArrowExtensionArray(pa.array(names, pa.string()))
+        return frame_of(table.assign(**{name: texts.take(place, allow_fill=True)}))
+    text: Any = nw.col(number)
+    if frame.implementation.is_polars():
+        text = text.replace_strict(list(range(len(names))), names, default=None, return_dtype=nw.String())
+        return frame.with_columns(text.alias(name))
+    text = nw
+    for count, words in enumerate(names):
+        text = text.when(nw.col(number) == count).then(nw.lit(words))
+    return frame.with_columns(text.alias(name))
+
+
+def null_of(value: nw.Expr) -> nw.Expr:
+    """A null of the type of `value`: a literal null has no type on pandas."""
+    return nw.when(value.is_null() & ~value.is_null()).then(value)
+
+
+def _integers(column: Any) -> Ints:
+    """A pandas column of whole numbers; absent is a number that no column holds."""
+    numbers: Ints = column.to_numpy(np.int64, na_value=_ABSENT)
+    return numbers
+
+
+def _arrow_integers(numbers: Ints) -> Any:
+    """What `_integers` was made of."""
+    from pandas.arrays import ArrowExtensionArray
+
+    return ArrowExtensionArray(pa.array(numbers, mask=numbers == _ABSENT))

@@ -1,0 +1,207 @@
+"""What engines do to frames in ways of their own: everywhere the same rows, and those that a plain loop gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import product
+from typing import Any
+
+import narwhals as nw
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from c360lib.engine import Engine, Frame, open_engine
+from c360lib.frames import crossed, last_each, named, rows_of, with_cells_of, with_columns_of, with_most, with_runs
+from tests.support import FAST
+
+WORDS = st.sampled_from(["", "a", "b", "é", "Z", "\uffff", "😀"])
+CHOICES = st.lists(st.tuples(st.integers(0, 3), st.integers(-2, 2), WORDS), max_size=12)
+WANTED = st.lists(st.one_of(st.none(), st.integers(0, 9)), max_size=8)
+KNOWN = st.dictionaries(st.integers(0, 6), st.one_of(st.none(), WORDS), max_size=5)
+MAYBE = st.one_of(st.none(), st.sampled_from(["x", "a text of more than twelve bytes"]))
+CELLS = st.tuples(MAYBE, MAYBE)
+each_engine = pytest.mark.parametrize("name", ["pandas", FAST, "duckdb"])
+
+
+def frame_of_columns(engine: Engine, **columns: pa.Array) -> Frame:
+    """A frame of those columns."""
+    return engine.load_table(pa.table(columns))
+
+
+def rows_in(engine: Engine, frame: Frame) -> list[dict[str, Any]]:
+    """The rows of a frame that is computed as a layer's result is."""
+    rows: list[dict[str, Any]] = engine.table(engine.materialise(frame)).to_pylist()
+    return rows
+
+
+@each_engine
+def test_the_last_row_of_each_is_that_of_the_greatest_number_then_text(name: str) -> None:
+    """As a loop finds it, text by code point."""
+
+    @settings(deadline=None, max_examples=25)
+    @given(CHOICES)
+    def holds(rows: list[tuple[int, int, str]]) -> None:
+        rows = list(dict.fromkeys(rows))
+        whole = {n: pa.array([row[i] for row in rows], pa.int64()) for i, n in enumerate(("by", "number"))}
+        with open_engine(name) as engine:
+            frame = frame_of_columns(engine, **whole, text=pa.array([row[2] for row in rows], pa.string()))
+            found = rows_in(engine, last_each(frame, "by", "number", "text"))
+        expected = [max(row for row in rows if row[0] == by) for by in sorted({row[0] for row in rows})]
+        assert expected == sorted(tuple(row.values()) for row in found)
+
+    holds()
+
+
+@each_engine
+def test_a_number_is_looked_up_or_unknown(name: str) -> None:
+    """Every row stays, once; where the number is absent, null or known to have nothing, nothing is known."""
+
+    @settings(deadline=None, max_examples=25)
+    @given(WANTED, KNOWN)
+    def holds(wanted: list[int | None], known: dict[int, str | None]) -> None:
+        with open_engine(name) as engine:
+            count = pa.array(range(len(wanted)), pa.int64())
+            frame = frame_of_columns(engine, count=count, key=pa.array(wanted, pa.int64()))
+            texts = pa.array(list(known.values()), pa.string())
+            other = frame_of_columns(engine, key=pa.array(list(known), pa.int64()), text=texts)
+            other = other.with_columns(is_absent=nw.col("text").is_null())
+            found = rows_in(engine, with_columns_of(frame, other, "key"))
+        expected = [
+            {"count": n, "key": key, "text": known.get(key), "is_absent": known[key] is None if key in known else None}
+            for n, key in enumerate(wanted)
+        ]
+        assert expected == (sorted(found, key=lambda row: row["count"]) if name == "duckdb" else found)
+
+    holds()
+
+
+def test_each_row_meets_each_other(engine: Engine) -> None:
+    """In the order of the rows, then of the others, on the engines that keep an order."""
+    letters, numbers = ["b", "a", "c"], [2, 1]
+    one, two = frame_of_columns(engine, letter=pa.array(letters)), frame_of_columns(engine, number=pa.array(numbers))
+    found = [tuple(row.values()) for row in rows_in(engine, crossed(one, two))]
+    expected = list(product(letters, numbers))
+    assert expected == found or (
+        type(engine).__name__ not in ("Pandas", "Polars") and sorted(expected) == sorted(found)
+    )
+    assert [] == rows_in(engine, crossed(one.head(0), two))
+
+
+def test_a_number_is_named_or_null(engine: Engine) -> None:
+    """Null below, above and where there is no number."""
+    numbers = pa.array([1, None, -1, 0, 2, 1], pa.int64())
+    frame = named(frame_of_columns(engine, number=numbers), "number", ["zero", "one"], "name")
+    expected = {(1, "one"), (None, None), (-1, None), (0, "zero"), (2, None)}
+    found = [tuple(row.values()) for row in rows_in(engine, frame)]
+    assert (6, expected) == (len(found), set(found))
+
+
+def test_a_number_brings_the_columns_of_its_row(engine: Engine) -> None:
+    """Absent where the number is absent or not there; every row stays once, its own columns as they were."""
+    rows = pa.table({"n": [7, None, 8, 7, 9], "name": ["a", "b", None, "d", "e"]})
+    other = pa.table({"n": [9, 7], "found": ["nine", None], "count": [90, 70]})
+    frame = with_columns_of(engine.load_table(rows), engine.load_table(other), on="n")
+    found = engine.table(engine.materialise(frame)).to_pylist()
+    expected = [(7, "a", None, 70), (7, "d", None, 70), (8, None, None, None), (9, "e", "nine", 90)]
+    told = [tuple(row[name] for name in ("n", "name", "found", "count")) for row in found]
+    assert [*expected, (None, "b", None, None)] == sorted(told, key=lambda row: (row[0] or 10, str(row[1])))
+    assert not len(engine.table(with_columns_of(engine.load_table(rows[:0]), engine.load_table(other[:0]), on="n")))
+
+
+@each_engine
+def test_cells_of_few_rows_go_in_place(name: str) -> None:
+    """Where the other table has the row's number and a cell; all else, and the frame itself, stays as it was."""
+
+    @settings(deadline=None, max_examples=50)
+    @given(st.sets(st.integers(0, 30), max_size=20), st.dictionaries(st.integers(0, 30), CELLS, max_size=4))
+    def holds(numbers: set[int], changes: dict[int, tuple[str | None, str | None]]) -> None:
+        before = {n: (f"{n}" if n % 3 else None, "as it was, and that is long") for n in sorted(numbers)}
+        with open_engine(name) as engine:
+            frame, other = (
+                _loaded(
+                    engine,
+                    row=(pa.int64(), rows),
+                    one=(pa.string(), [cells[0] for cells in rows.values()]),
+                    two=(pa.string(), [cells[1] for cells in rows.values()]),
+                )
+                for rows in (before, changes)
+            )
+            found = rows_in(engine, with_cells_of(frame, other, "row"))
+            same = rows_in(engine, frame)
+        after = {
+            n: [new or old for new, old in zip(changes.get(n, (None, None)), before[n], strict=True)] for n in before
+        }
+        assert [[n, *after[n]] for n in before] == sorted(list(row.values()) for row in found)
+        assert [[n, *before[n]] for n in before] == sorted(list(row.values()) for row in same)
+
+    holds()
+
+
+NUMBERS = st.lists(
+    st.tuples(st.integers(0, 2), st.integers(0, 30), st.one_of(st.none(), st.integers(-2, 2))), max_size=14
+)
+
+
+@pytest.mark.parametrize("name", ["pandas", FAST, "duckdb"])
+def test_engines_find_greatest_values_and_runs_as_a_loop_does(name: str) -> None:
+    """The helpers that go another way on pandas give what their docstrings say."""
+
+    @settings(deadline=None, max_examples=25)
+    @given(NUMBERS)
+    def holds(values: list[tuple[int, int, int | None]]) -> None:
+        with open_engine(name) as engine:
+            assert _expected(values) == _found(engine, values)
+
+    holds()
+
+
+def _found(engine: Engine, values: list[tuple[int, int, int | None]]) -> list[tuple[int | None, int]]:
+    columns = {"row": range(len(values)), **{n: [v[i] for v in values] for i, n in enumerate(("by", "at", "value"))}}
+    table = pa.table({n: pa.array(list(cells), pa.int64()) for n, cells in columns.items()})
+    frame = with_most(engine.load(table.schema, table.to_batches()), "value", "by")
+    frame = with_runs(frame, "by", "at", "row", 3, "run")
+    found = sorted(engine.table(engine.materialise(frame)).to_pylist(), key=lambda row: row["row"])
+    return [(row["_most"], row["run"]) for row in found]
+
+
+def _expected(values: list[tuple[int, int, int | None]]) -> list[tuple[int | None, int]]:
+    run: dict[int, int] = {}
+    for by in {value[0] for value in values}:
+        last, first = None, 0
+        for at, row in sorted((value[1], row) for row, value in enumerate(values) if value[0] == by):
+            first = row if last is None or at - last > 3 else first
+            run[row], last = first, at
+    most = {by: max((v for b, _, v in values if b == by and v is not None), default=None) for by, _, _ in values}
+    return [(most[value[0]], run[row]) for row, value in enumerate(values)]
+
+
+KEYS = st.one_of(
+    st.lists(st.one_of(st.none(), st.integers(-3, 3)), max_size=9),
+    st.sets(st.integers(-3, 24), min_size=24).map(sorted),  # as row numbers stand
+)
+NAMES = st.dictionaries(st.integers(-3, 3), st.one_of(st.none(), st.sampled_from("abc")), max_size=6)
+
+
+@pytest.mark.parametrize("name", ["pandas", FAST, "duckdb"])
+def test_engines_look_numbers_up_as_a_dictionary_does(name: str) -> None:
+    """Columns of another table come to the rows that name one of its numbers, null to every other; no row is lost."""
+
+    @settings(deadline=None, max_examples=50)
+    @given(KEYS, NAMES)
+    def holds(keys: list[int | None], known: dict[int, str | None]) -> None:
+        with open_engine(name) as engine:
+            rows = _loaded(engine, row=(pa.int64(), range(len(keys))), key=(pa.int64(), keys))
+            other = _loaded(engine, key=(pa.int64(), known), text=(pa.string(), known.values()))
+            twice = _loaded(engine, key=(pa.int64(), [*known, *known]))
+            joined = engine.table(engine.materialise(with_columns_of(rows, other, "key"))).to_pylist()
+            assert [(n, known.get(k)) for n, k in enumerate(keys)] == sorted((r["row"], r["text"]) for r in joined)
+            left = engine.table(engine.materialise(rows_of(rows, twice, "key")))["row"].to_pylist()
+            assert [n for n, key in enumerate(keys) if key in known] == sorted(left)
+
+    holds()
+
+
+def _loaded(engine: Engine, **columns: tuple[pa.DataType, Iterable[Any]]) -> Frame:
+    return engine.load_table(pa.table({name: pa.array(list(cells), kind) for name, (kind, cells) in columns.items()}))
