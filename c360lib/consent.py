@@ -27,12 +27,13 @@ _EVERY = -1
 def choices(consents: Frame, touches: Frame) -> Frame:
     """Current choices: (person, node, purpose, channel, reason, proof, ...), names by number; -1 is every one of them.
 
-    `reason` is the status: a block's number among the reasons, -1 a grant.
-
+    `reason` is the status: a block's number among the reasons, -1 a grant; what is not a grant blocks.
     An `unsubscribed` touch is a withdrawal of marketing on its channel, with the proof campaign_events:event_id.
     """
     columns = ["person", "node", "is_account_deleted", "event_ts", "expires_ts"]
-    purpose, channel, reason = _number("purpose", PURPOSES), _number("channel", CHANNELS), _number("status", _REASONS)
+    purpose, channel, status = _number("purpose", PURPOSES), _number("channel", CHANNELS), nw.col("status")
+    block = nw.when(status == "denied").then(_reason("denied")).otherwise(_reason("withdrawn"))
+    reason = nw.when(status == "granted").then(_lit(_GRANTED)).otherwise(block)
     given = consents.select(*columns, "disposition", "purpose", "channel", "status", proof="event_id")
     given = given.filter(nw.col("disposition") == "current")
     given = given.select(*columns, "proof", purpose=purpose, channel=channel, reason=reason)
@@ -72,11 +73,11 @@ def _by_slot(rows: Frame) -> Frame:
 
 
 def _number(column: str, names: Sequence[str]) -> nw.Expr:
-    """The place of a name among `names`; -1, which is every one of them or a grant, for anything else."""
+    """The place of a name among `names`; anything else means every one of them."""
     place: Any = nw
     for number, name in enumerate(names):
         place = place.when(nw.col(column) == name).then(nw.lit(number))
-    found: nw.Expr = place.otherwise(nw.lit(-1)).cast(_INT)
+    found: nw.Expr = place.otherwise(nw.lit(_EVERY)).cast(_INT)
     return found
 
 
