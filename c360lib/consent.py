@@ -169,7 +169,8 @@ def activation(live_people: Frame, slots: Frame, state: Frame, accounts: Frame, 
         _place=nw.col("place") * _SLOTS + nw.col("rank"),
     )
     known = with_columns_of(state, _reaches(accounts), "reach")
-    reason = nw.when(nw.col("is_lacking")).then(_reason("no_identifier")).otherwise(nw.col("reason"))
+    unreached = (nw.col("reason") == _GRANTED) & nw.col("is_lacking").fill_null(True)
+    reason = nw.when(unreached).then(_reason("no_identifier")).otherwise(nw.col("reason"))
     rows = with_columns_of(rows, known.select("slot", "proof", "identifier", reason=reason), "slot")
     rows = rows.with_columns(reason=nw.col("reason").fill_null(_REASONS.index("no_consent")))
     rows = named(rows, "reason", _REASONS, "block_reason")
