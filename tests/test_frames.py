@@ -186,7 +186,7 @@ NAMES = st.dictionaries(st.integers(-3, 3), st.one_of(st.none(), st.sampled_from
 
 @pytest.mark.parametrize("name", ["pandas", FAST, "duckdb"])
 def test_engines_look_numbers_up_as_a_dictionary_does(name: str) -> None:
-    """Columns of another table come to the rows that name one of its numbers, null to every other; no row is lost."""
+    """Columns or cells of another table come to the rows that name one of its numbers, and no row is lost."""
 
     @settings(deadline=None, max_examples=50)
     @given(KEYS, NAMES)
@@ -197,6 +197,9 @@ def test_engines_look_numbers_up_as_a_dictionary_does(name: str) -> None:
             twice = _loaded(engine, key=(pa.int64(), [*known, *known]))
             joined = engine.table(engine.materialise(with_columns_of(rows, other, "key"))).to_pylist()
             assert [(n, known.get(k)) for n, k in enumerate(keys)] == sorted((r["row"], r["text"]) for r in joined)
+            own = with_cells_of(rows.with_columns(text=nw.lit("own")), other, "key")
+            cells = sorted((r["row"], r["text"]) for r in engine.table(engine.materialise(own)).to_pylist())
+            assert [(n, known.get(k) or "own") for n, k in enumerate(keys)] == cells
             left = engine.table(engine.materialise(rows_of(rows, twice, "key")))["row"].to_pylist()
             assert [n for n, key in enumerate(keys) if key in known] == sorted(left)
 
