@@ -51,7 +51,7 @@ def with_cells_of(frame: Frame, other: Frame, on: str) -> Frame:
         return frame_of(rows.assign(**{n: _replaced(rows[n].array, others[n].array, at) for n in names}))
     if frame.implementation.is_polars():
         rows, others = frame.to_native().collect(), other.to_native().collect()
-        at = _places(rows[on].to_numpy(), others[on].to_numpy())
+        at = _places(rows[on].fill_null(_ABSENT).to_numpy(), others[on].to_numpy())
         there = np.flatnonzero(at >= 0)
         cells = others[at[there]]
         changes = [
