@@ -194,11 +194,15 @@ def matching(array: pa.Array, pattern: str) -> pa.Array:
     >>> matching(pa.array(["a@b.c", "nobody"]), "@").to_pylist()
     ['a@b.c', None]
     """
-    coded = array.dictionary_encode()
-    found = pc.match_substring_regex(coded.dictionary, pattern)
+    first = array.slice(0, 1_000)
+    is_varied = len(first.unique()) > len(first) // 2
+    coded = None if is_varied else array.dictionary_encode()  # few texts are looked at once each
+    texts = array if coded is None else coded.dictionary
+    found = pc.match_substring_regex(texts, pattern)
     if pc.all(found).as_py():
         return array
-    return pc.if_else(found, coded.dictionary, pa.scalar(None, pa.string())).take(coded.indices)
+    kept = pc.if_else(found, texts, pa.scalar(None, pa.string()))
+    return kept if coded is None else kept.take(coded.indices)
 
 
 def among(array: pa.Array, allowed: Sequence[str]) -> pa.Array:

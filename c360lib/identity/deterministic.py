@@ -6,6 +6,9 @@ its own, which leave the texts where they are.
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import narwhals as nw
 import numpy as np
 import numpy.typing as npt
@@ -32,8 +35,11 @@ def shared_keys(accounts: pa.Table) -> pa.Table:
 
     `rule` counts from 0, the strongest; `root`, the smallest node, names the key.
     """
-    nodes, numbers = accounts["node"].to_numpy(), {name: _numbered(accounts[name]) for name in _COLUMNS}
-    held = [_held(nodes, numbers, rule) for rule in MATCH_RULES]
+    nodes = accounts["node"].to_numpy()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        columns = pool.map(_numbered, (accounts[name] for name in _COLUMNS))
+        numbers = dict(zip(_COLUMNS, columns, strict=True))
+        held = list(pool.map(lambda rule: _held(nodes, numbers, rule), MATCH_RULES))
     sizes = [len(node) for _, node, _ in held]
     root, node, count = (np.concatenate(parts) for parts in zip(*held, strict=True))
     return pa.table(
