@@ -6,10 +6,12 @@ import random
 from itertools import product
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from c360lib import consent as consent_layers
 from c360lib.engine import Engine
 from c360lib.rules import CHANNELS, PURPOSES
 from tests.support import (
@@ -456,6 +458,26 @@ def test_the_summary_is_true_only_where_every_channel_is_granted(made: World) ->
     assert [(True, False, False)] == made(
         "customer_360", "consent_marketing", "consent_analytics", "consent_personalization"
     )
+
+
+def test_a_status_that_is_not_a_grant_blocks(engine: Engine) -> None:
+    """Rows with another word are quarantined before; should one come through, it opens nothing."""
+    statuses = ["granted", "denied", "withdrawn", "Granted", "maybe"]
+    names = ("person", "node", "event_ts", "expires_ts")
+    columns = {name: pa.array([n for n, _ in enumerate(statuses)], pa.int64()) for name in names}
+    columns |= {"status": pa.array(statuses), "is_account_deleted": pa.array([False] * len(statuses))}
+    fixed = {"disposition": "current", "purpose": "marketing", "channel": "email", "event_name": "sent"}
+    columns |= {name: pa.array([text] * len(statuses)) for name, text in {**fixed, "event_id": "C1"}.items()}
+    rows = pa.table(columns)
+    said = engine.table(
+        consent_layers.choices(engine.load_table(rows), engine.load_table(rows.drop_columns(["status", "purpose"])))
+    )
+    assert [True, False, False, False, False] == [r["reason"] < 0 for r in sorted(said.to_pylist(), key=_person)]
+
+
+def _person(row: dict[str, Any]) -> int:
+    person: int = row["person"]
+    return person
 
 
 @scene.of(account("a"), consent("1", "a", "granted", channel="any"))
