@@ -351,13 +351,13 @@ def true_marts(
     made: dict[str, pa.Table] = {}
     for name, frame in run_layers(engine, given, at, targets):
         if name == "order_states":  # an account's own value is that of a person who has only this account
-            frame = gold.value(frame.with_columns(person=nw.col("node")), as_of=at.as_of)
+            frame = gold.value(frame.with_columns(person=nw.col("record_id")), as_of=at.as_of)
             frame = frame.select("person", "lifetime_value_cents")
         made[name] = engine.table(frame)
-    value = dict(zip(*(made["order_states"][n].to_pylist() for n in ("person", "lifetime_value_cents")), strict=True))
-    ids = zip(accounts["record_id"].to_pylist(), accounts["node"].to_pylist(), strict=True)
-    marts = Marts(made["customer_identity"], made["customer_360"], made["activation_candidates"])
-    return marts, {record_id: int(value[node]) for record_id, node in ids if node in value}
+    cents_of = dict(
+        zip(*(made["order_states"][n].to_pylist() for n in ("person", "lifetime_value_cents")), strict=True)
+    )
+    return Marts(made["customer_identity"], made["customer_360"], made["activation_candidates"]), cents_of
 
 
 def _published(workspace: Workspace, identity: pa.Table) -> Marts:
