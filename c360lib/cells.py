@@ -50,11 +50,11 @@ def trimmed(array: pa.Array) -> pa.Array:
     filled = starts[1:] > starts[:-1]
     if filled.all():
         return array
-    return text_of(starts, data, filled)
+    return text_of(starts, data, filled & np.asarray(pc.is_valid(array)))
 
 
 def text_buffers(array: pa.Array) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
-    """Where each cell starts (and the last one ends) in the bytes of all cells; a null takes no bytes."""
+    """Where each cell starts (and the last one ends) in the bytes of all cells; a null may have bytes, too."""
     starts = np.frombuffer(array.buffers()[1], np.int32, len(array) + 1, array.offset * 4)
     return starts, np.frombuffer(array.buffers()[2] or b"", np.uint8)
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from c360lib import cells
+from c360lib.identity.normalise import phone_digits
 from c360lib.schemas import RAW, SILVER
 
 CUSTOMERS, ORDERS = RAW["customers"], RAW["orders"]
@@ -168,6 +169,16 @@ def test_each_cell_is_trimmed_as_python_trims_it(texts: list[str | None], skip: 
     found = cells.trimmed(pa.array(texts, pa.string()).slice(skip, length))
     found.validate(full=True)
     assert [(text or "").strip() or None for text in texts[skip : skip + length]] == found.to_pylist()
+
+
+def test_a_null_stays_null_whatever_bytes_lie_under_it() -> None:
+    """Arrow may null a cell and leave its bytes in place; nothing may bring them back."""
+    texts = pa.array(["12345678", "b", "87654321"], pa.string())
+    nulled = cells.matching(pa.array(["12345678", None, "NA"], pa.string()), "^1")
+    under = pa.StringArray.from_buffers(3, texts.buffers()[1], texts.buffers()[2], pa.py_buffer(b"\x04"))
+    for function in (cells.trimmed, cells.folded, phone_digits):
+        assert [None, None, "87654321"] == function(under).to_pylist()
+        assert ["12345678", None, None] == function(nulled).to_pylist()
 
 
 def test_values_outside_the_list_are_unreadable() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from c360lib import cells
 from c360lib.names import NICKNAMES
@@ -52,7 +53,7 @@ def phone_digits(array: pa.Array) -> pa.Array:
     digits = data[starts[0] : starts[-1]][is_digit]
     ends = np.append(0, np.cumsum(is_digit, dtype=np.int32))[starts - starts[0]]
     counts = np.diff(ends)
-    enough = counts >= SHORTEST_PHONE_DIGITS
+    enough = (counts >= SHORTEST_PHONE_DIGITS) & np.asarray(pc.is_valid(array))
     is_last = np.repeat(ends[1:], counts) - np.arange(len(digits)) <= PHONE_DIGITS
     kept = np.append(0, np.cumsum(np.minimum(counts, PHONE_DIGITS) * enough, dtype=np.int32))
     return cells.text_of(kept, digits[is_last & np.repeat(enough, counts)], enough)
