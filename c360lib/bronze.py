@@ -132,9 +132,9 @@ def _is_plain(block: bytes) -> bool:
 
 def _is_utf8(block: bytes) -> bool:
     """As `decode` tells, which takes ten times as long where not all is ASCII."""
-    ends = np.array([0, len(block)], np.int32)
+    ends = np.array([0, len(block)])
     try:
-        pa.StringArray.from_buffers(1, pa.py_buffer(ends), pa.py_buffer(block)).validate(full=True)
+        pa.LargeStringArray.from_buffers(1, pa.py_buffer(ends), pa.py_buffer(block)).validate(full=True)
     except pa.ArrowInvalid:
         return False
     return True

@@ -336,12 +336,12 @@ def _sorted(table: pa.Table, key: Sequence[str]) -> pa.Table:
     return _rising(table, place)
 
 
-def _rising(table: pa.Table, place: npt.NDArray[np.int64]) -> pa.Table:
+def _rising(table: pa.Table, place: Ints) -> pa.Table:
     """The table in the order of `place`, a number a row."""
     return table if (place[1:] >= place[:-1]).all() else table.take(np.argsort(place, kind="stable"))
 
 
-def _ranked(values: pa.Array) -> tuple[npt.NDArray[np.int64], int]:
+def _ranked(values: pa.Array) -> tuple[Ints, int]:
     """The place of each value among the distinct ones, and how many of those there are."""
     coded = (values if not isinstance(values, pa.ChunkedArray) else pa.concat_arrays(values.chunks)).dictionary_encode()
     rank = np.empty(len(coded.dictionary), np.int64)

@@ -11,13 +11,11 @@ from typing import Any, Literal
 
 import narwhals as nw
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from c360lib.engine import Frame, arrow_backed, frame_of, import_engine
+from c360lib.engine import Frame, Ints, arrow_backed, frame_of, import_engine
 
-Ints = npt.NDArray[np.int64]
 _ABSENT = np.iinfo(np.int64).min
 
 
@@ -27,13 +25,11 @@ def with_columns_of(frame: Frame, other: Frame, on: str) -> Frame:
     pandas and polars would copy every column of the frame to join it; here it keeps those it has.
     """
     if frame.implementation.is_pandas():
-        rows, others = frame.collect().to_native(), arrow_backed(other.collect().to_native())
-        at = _places(_integers(rows[on]), _integers(others[on]))
+        rows, others, at = _matched(frame, other, on)
         return frame_of(rows.assign(**{n: others[n].array.take(at, allow_fill=True) for n in others if n != on}))
     if frame.implementation.is_polars():
         polars = import_engine("polars", "engines")
-        rows, others = frame.to_native().collect(), other.to_native().collect()
-        at = _places(rows[on].fill_null(_ABSENT).to_numpy(), others[on].to_numpy())
+        rows, others, at = _matched(frame, other, on)
         place = polars.Series(pa.array(at, mask=at < 0))
         return frame_of(rows.hstack(others.drop(on).select(polars.all().gather(place))).lazy())
     return frame.join(other, on=on, how="left")
@@ -46,12 +42,10 @@ def with_cells_of(frame: Frame, other: Frame, on: str) -> Frame:
     """
     names = [name for name in other.collect_schema().names() if name != on]
     if frame.implementation.is_pandas():
-        rows, others = (arrow_backed(f.collect().to_native()) for f in (frame, other))
-        at = _places(_integers(rows[on]), _integers(others[on]))
+        rows, others, at = _matched(frame, other, on)
         return frame_of(rows.assign(**{n: _replaced(rows[n].array, others[n].array, at) for n in names}))
     if frame.implementation.is_polars():
-        rows, others = frame.to_native().collect(), other.to_native().collect()
-        at = _places(rows[on].fill_null(_ABSENT).to_numpy(), others[on].to_numpy())
+        rows, others, at = _matched(frame, other, on)
         there = np.flatnonzero(at >= 0)
         cells = others[at[there]]
         changes = [
@@ -82,6 +76,15 @@ def rows_of(frame: Frame, other: Frame, on: str) -> Frame:
     return frame.join(other.select(on).unique(on), on=on, how="semi")
 
 
+def _matched(frame: Frame, other: Frame, on: str) -> tuple[Any, Any, Ints]:
+    """Two frames as tables of pandas or polars, and where in the other each row's number stands; -1: nowhere."""
+    rows, others = frame.collect().to_native(), other.collect().to_native()
+    if frame.implementation.is_polars():
+        return rows, others, _places(rows[on].fill_null(_ABSENT).to_numpy(), others[on].to_numpy())
+    rows, others = arrow_backed(rows), arrow_backed(others)
+    return rows, others, _places(_integers(rows[on]), _integers(others[on]))
+
+
 def _places(numbers: Ints, within: Ints) -> Ints:
     """Where each number stands within others, which are distinct; -1 where it does not."""
     from pandas import Index
@@ -108,11 +111,12 @@ def with_most(frame: Frame, value: str, by: str) -> Frame:
         group, groups = table[by].factorize()
         greatest = np.full(len(groups), _ABSENT)
         np.maximum.at(greatest, group, _integers(table[value]))
-        return frame_of(table.assign(_most=_arrow_integers(greatest[group])))
+        most = greatest[group]
+        return frame_of(table.assign(_most=_cells(pa.array(most, mask=most == _ABSENT))))
     if frame.implementation.is_polars():
         return frame.with_columns(_most=nw.col(value).max().over(by))
-    most = frame.filter(~nw.col(value).is_null()).group_by(by).agg(_most=nw.col(value).max())
-    return frame.join(most, on=by, how="left")  # a window would copy whole rows
+    groups = frame.filter(~nw.col(value).is_null()).group_by(by).agg(_most=nw.col(value).max())
+    return frame.join(groups, on=by, how="left")  # a window would copy whole rows
 
 
 def with_runs(frame: Frame, by: str, at: str, number: str, gap: int, name: str) -> Frame:
@@ -170,7 +174,7 @@ def last_each(frame: Frame, by: str, number: str, text: str) -> Frame:
         return frame.unique(by, keep="last", order_by=[number, text])
     table = frame.collect().to_native()
     group, value = _integers(table[by]), _integers(table[number])
-    most = np.full(group.max(initial=-1) + 1, np.iinfo(np.int64).min)
+    most = np.full(group.max(initial=-1) + 1, _ABSENT)
     np.maximum.at(most, group, value)
     row = np.flatnonzero(value == most[group])
     last = np.full(len(most), -1)
@@ -195,12 +199,10 @@ def crossed(frame: Frame, other: Frame) -> Frame:
 def named(frame: Frame, number: str, names: Sequence[str], name: str) -> Frame:
     """The frame with `name`, the text of `names` that `number` counts from 0; any other number: null."""
     if frame.implementation.is_pandas():
-        from pandas.arrays import ArrowExtensionArray
-
         table = frame.collect().to_native()
         place = _integers(table[number])
         place = np.where((place >= 0) & (place < len(names)), place, -1)
-        texts = ArrowExtensionArray(pa.array(names, pa.string()))
+        texts = _cells(pa.array(names, pa.string()))
         return frame_of(table.assign(**{name: texts.take(place, allow_fill=True)}))
     text: Any = nw.col(number)
     if frame.implementation.is_polars():
@@ -223,8 +225,8 @@ def _integers(column: Any) -> Ints:
     return numbers
 
 
-def _arrow_integers(numbers: Ints) -> Any:
-    """What `_integers` was made of."""
+def _cells(array: pa.Array) -> Any:
+    """An Arrow array as the cells of a pandas column."""
     from pandas.arrays import ArrowExtensionArray
 
-    return ArrowExtensionArray(pa.array(numbers, mask=numbers == _ABSENT))
+    return ArrowExtensionArray(array)

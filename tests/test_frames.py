@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from itertools import product
 from typing import Any
 
@@ -103,7 +102,7 @@ def test_a_number_brings_the_columns_of_its_row(engine: Engine) -> None:
     rows = pa.table({"n": [7, None, 8, 7, 9], "name": ["a", "b", None, "d", "e"]})
     other = pa.table({"n": [9, 7], "found": ["nine", None], "count": [90, 70]})
     frame = with_columns_of(engine.load_table(rows), engine.load_table(other), on="n")
-    found = engine.table(engine.materialise(frame)).to_pylist()
+    found = rows_in(engine, frame)
     expected = [(7, "a", None, 70), (7, "d", None, 70), (8, None, None, None), (9, "e", "nine", 90)]
     told = [tuple(row[name] for name in ("n", "name", "found", "count")) for row in found]
     assert [*expected, (None, "b", None, None)] == sorted(told, key=lambda row: (row[0] or 10, str(row[1])))
@@ -120,11 +119,11 @@ def test_cells_of_few_rows_go_in_place(name: str) -> None:
         before = {n: (f"{n}" if n % 3 else None, "as it was, and that is long") for n in sorted(numbers)}
         with open_engine(name) as engine:
             frame, other = (
-                _loaded(
+                frame_of_columns(
                     engine,
-                    row=(pa.int64(), rows),
-                    one=(pa.string(), [cells[0] for cells in rows.values()]),
-                    two=(pa.string(), [cells[1] for cells in rows.values()]),
+                    row=pa.array(list(rows), pa.int64()),
+                    one=pa.array([cells[0] for cells in rows.values()], pa.string()),
+                    two=pa.array([cells[1] for cells in rows.values()], pa.string()),
                 )
                 for rows in (before, changes)
             )
@@ -162,7 +161,7 @@ def _found(engine: Engine, values: list[tuple[int, int, int | None]]) -> list[tu
     table = pa.table({n: pa.array(list(cells), pa.int64()) for n, cells in columns.items()})
     frame = with_most(engine.load(table.schema, table.to_batches()), "value", "by")
     frame = with_runs(frame, "by", "at", "row", 3, "run")
-    found = sorted(engine.table(engine.materialise(frame)).to_pylist(), key=lambda row: row["row"])
+    found = sorted(rows_in(engine, frame), key=lambda row: row["row"])
     return [(row["_most"], row["run"]) for row in found]
 
 
@@ -192,19 +191,17 @@ def test_engines_look_numbers_up_as_a_dictionary_does(name: str) -> None:
     @given(KEYS, NAMES)
     def holds(keys: list[int | None], known: dict[int, str | None]) -> None:
         with open_engine(name) as engine:
-            rows = _loaded(engine, row=(pa.int64(), range(len(keys))), key=(pa.int64(), keys))
-            other = _loaded(engine, key=(pa.int64(), known), text=(pa.string(), known.values()))
-            twice = _loaded(engine, key=(pa.int64(), [*known, *known]))
-            joined = engine.table(engine.materialise(with_columns_of(rows, other, "key"))).to_pylist()
+            row, key = pa.array(range(len(keys)), pa.int64()), pa.array(keys, pa.int64())
+            rows = frame_of_columns(engine, row=row, key=key)
+            numbers, texts = pa.array(list(known), pa.int64()), pa.array(list(known.values()), pa.string())
+            other = frame_of_columns(engine, key=numbers, text=texts)
+            twice = frame_of_columns(engine, key=pa.concat_arrays([numbers, numbers]))
+            joined = rows_in(engine, with_columns_of(rows, other, "key"))
             assert [(n, known.get(k)) for n, k in enumerate(keys)] == sorted((r["row"], r["text"]) for r in joined)
             own = with_cells_of(rows.with_columns(text=nw.lit("own")), other, "key")
-            cells = sorted((r["row"], r["text"]) for r in engine.table(engine.materialise(own)).to_pylist())
+            cells = sorted((r["row"], r["text"]) for r in rows_in(engine, own))
             assert [(n, known.get(k) or "own") for n, k in enumerate(keys)] == cells
-            left = engine.table(engine.materialise(rows_of(rows, twice, "key")))["row"].to_pylist()
+            left = [r["row"] for r in rows_in(engine, rows_of(rows, twice, "key"))]
             assert [n for n, key in enumerate(keys) if key in known] == sorted(left)
 
     holds()
-
-
-def _loaded(engine: Engine, **columns: tuple[pa.DataType, Iterable[Any]]) -> Frame:
-    return engine.load_table(pa.table({name: pa.array(list(cells), kind) for name, (kind, cells) in columns.items()}))

@@ -49,8 +49,9 @@ def phone_digits(array: pa.Array) -> pa.Array:
     ['301234567', '301234567', None]
     """
     starts, data = cells.text_buffers(array)
-    is_digit = data[starts[0] : starts[-1]] - ord("0") <= 9  # below "0" wraps around
-    digits = data[starts[0] : starts[-1]][is_digit]
+    data = data[starts[0] : starts[-1]]
+    is_digit = data - ord("0") <= 9  # below "0" wraps around
+    digits = data[is_digit]
     ends = np.append(0, np.cumsum(is_digit, dtype=np.int32))[starts - starts[0]]
     counts = np.diff(ends)
     enough = (counts >= SHORTEST_PHONE_DIGITS) & np.asarray(pc.is_valid(array))
