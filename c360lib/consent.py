@@ -16,6 +16,7 @@ from c360lib.engine import Frame
 from c360lib.frames import crossed, last_each, named, null_of, with_columns_of
 from c360lib.rules import CHANNEL_IDENTIFIER, CHANNELS, PURPOSES, UNSUBSCRIBE_PURPOSE
 from c360lib.schemas import GOLD
+from c360lib.silver import CONFLICT, QUARANTINED
 
 _INT = nw.Int64()
 _SLOTS = len(PURPOSES) * len(CHANNELS)
@@ -100,18 +101,16 @@ def unreadable(consents: Frame, touches: Frame) -> Frame:
     A row refused only because its event_id stands twice with other content does not block the slot of the row that
     counts for that event_id: the most restrictive one counts there already.
     """
-    bad = (nw.col("disposition") == "quarantined") & ~nw.col("person").is_null()
+    bad = nw.col("disposition").is_in(QUARANTINED) & ~nw.col("person").is_null()
     rows = consents.filter(bad)
-    rivals = rows.filter(nw.col("rule") == "one_content_per_key").with_columns(
-        channel=nw.col("channel").fill_null("any")
-    )
+    rivals = rows.filter(nw.col("disposition") == CONFLICT).with_columns(channel=nw.col("channel").fill_null("any"))
     key = ["_entity", "_account", "purpose", "channel"]
     counted = consents.select("disposition", *key).join(rivals.select("_entity"), on="_entity", how="semi")
     counted = counted.filter(nw.col("disposition") == "current").with_columns(
         channel=nw.col("channel").fill_null("any")
     )
     rivals = rivals.join(counted, on=key, how="anti")
-    others = rows.filter(nw.col("rule") != "one_content_per_key")
+    others = rows.filter(nw.col("disposition") != CONFLICT)
     left = nw.col("event_name").fill_null("unsubscribed") == "unsubscribed"  # unreadable: it may have been one
     lost = touches.filter(bad & left)
     purpose, channel = _number("purpose", PURPOSES), _number("channel", CHANNELS)

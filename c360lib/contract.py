@@ -1,13 +1,13 @@
 """Rows of text to rows of the data contract: typed cells, and for each row what is wrong with it.
 
-Works on Arrow, row by row: nothing here knows another row, so any slice of a source gives the same answer. Each typed
-row carries `_row_number`, `_fault` (the rule that makes it unusable, else null), `_detail`, and `_issues` (columns
-whose cell could not be read, between bars, else null).
+Works on Arrow, row by row: nothing here knows another row, so any slice of a source gives the same answer. Few rows
+have anything wrong with them, so a row says only whether it `_is_usable`; what was found stands beside the rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -33,11 +33,23 @@ ARROW = {
     "text": pa.string(),
 }
 
+FINDINGS = pa.schema(
+    [("row_number", pa.int64()), *((name, pa.string()) for name in ("column", "rule", "detail"))]
+)  # a rule that makes a row unusable has no column; a cell that could not be read, in a row that is kept, no detail
+
+
+class Typed(NamedTuple):
+    """Typed rows, and what was found wrong with them, as FINDINGS: of an unusable row the first rule that it breaks, of
+    any other each cell that could not be read.
+    """
+
+    rows: pa.RecordBatch
+    findings: pa.RecordBatch
+
 
 def typed_schema(table: Table, keep: Sequence[str] | None = None) -> pa.Schema:
     """The Arrow schema of typed rows of a raw table, in the order that `typed_rows` gives."""
-    fields = [pa.field("_row_number", pa.int64())]
-    fields += [pa.field(name, pa.string()) for name in ("_fault", "_detail", "_issues")]
+    fields = [pa.field("_row_number", pa.int64()), pa.field("_is_usable", pa.bool_())]
     if REFERENCE[1] in table.column_names:
         fields.append(pa.field("record_id", pa.string()))
     fields += [pa.field(c.name, ARROW[c.kind]) for c in _kept(table, keep)]
@@ -51,20 +63,18 @@ def _kept(table: Table, keep: Sequence[str] | None) -> list[Column]:
     return [c for c in table.columns if c.name not in parts and (keep is None or c.name in keep)]
 
 
-def typed_rows(rows: pa.Table, table: Table, keep: Sequence[str] | None = None) -> pa.RecordBatch:
-    """Rows of text (with `_row_number` and `_raw_base64`) as typed rows of a raw table; see the module."""
+def typed_rows(rows: pa.Table, table: Table, keep: Sequence[str] | None = None) -> Typed:
+    """Rows of text (with `_row_number` and `_raw_base64`) as typed rows of a raw table."""
     rows = rows.combine_chunks()
     text = {c.name: cells.trimmed(_cells(rows, c.name)) for c in table.columns if keep is None or c.name in keep}
     typed = {name: cells.typed(array, table.column(name)) for name, array in text.items()}
-    fault, detail = _faults(rows, table, text, typed)
+    faults = _faults(rows, table, text, typed)
+    issues = _issues(table, text, typed, faults)
     if "op" in typed:
         typed = _without_values_of_deletes(typed, table)
-    columns = {
-        "_row_number": _cells(rows, "_row_number"),
-        "_fault": fault,
-        "_detail": detail,
-        "_issues": _issues(table, text, typed, fault),
-    }
+    is_usable = np.ones(len(rows), bool)
+    is_usable[list(faults)] = False
+    columns = {"_row_number": _cells(rows, "_row_number"), "_is_usable": pa.array(is_usable)}
     if REFERENCE[1] in typed:
         columns["record_id"] = pc.binary_join_element_wise(typed[REFERENCE[0]], typed[REFERENCE[1]], ":")
     columns |= {c.name: typed[c.name] for c in _kept(table, keep)}
@@ -73,7 +83,16 @@ def typed_rows(rows: pa.Table, table: Table, keep: Sequence[str] | None = None) 
     if table.name == "support_tickets":
         columns["email_key"] = cells.folded(typed["requester_email"])
     schema = typed_schema(table, keep)
-    return pa.record_batch([columns[name] for name in schema.names], schema=schema)
+    batch = pa.record_batch([columns[name] for name in schema.names], schema=schema)
+    return Typed(batch, _findings(columns["_row_number"], faults, issues))
+
+
+def _findings(numbers: pa.Array, faults: dict[int, tuple[str, str]], issues: list[tuple[int, str]]) -> pa.RecordBatch:
+    found: list[tuple[int, str | None, str, str | None]]
+    found = [(at, None, rule, detail) for at, (rule, detail) in sorted(faults.items())]
+    found += [(at, column, f"valid_{column}", None) for at, column in issues]
+    at, *told = zip(*found, strict=True) if found else ((),) * len(FINDINGS)
+    return pa.record_batch([numbers.take(pa.array(at, pa.int64())), *told], schema=FINDINGS)
 
 
 def _without_values_of_deletes(typed: dict[str, pa.Array], table: Table) -> dict[str, pa.Array]:
@@ -81,8 +100,17 @@ def _without_values_of_deletes(typed: dict[str, pa.Array], table: Table) -> dict
     deleted = pc.fill_null(pc.equal(typed["op"], "d"), False)
     if not pc.any(deleted).as_py():
         return typed
-    told = {*ON_DELETE, *table.key, *REFERENCE, "tx_id"}
+    told = _told_by_deletes(table)
     return {n: a if n in told else pc.if_else(deleted, pa.scalar(None, a.type), a) for n, a in typed.items()}
+
+
+def _told_by_deletes(table: Table) -> set[str]:
+    return {*ON_DELETE, *table.key, *REFERENCE, "tx_id"}
+
+
+def _unless_deleted(bad: Mask, typed: dict[str, pa.Array]) -> Mask:
+    """Bad rows but for deletes, whose values do not count."""
+    return bad if "op" not in typed else bad & ~np.asarray(pc.fill_null(pc.equal(typed["op"], "d"), False))
 
 
 def _cells(rows: pa.Table, name: str) -> pa.Array:
@@ -107,27 +135,18 @@ def _null(array: pa.Array) -> Mask | None:
 
 def _faults(
     rows: pa.Table, table: Table, text: dict[str, pa.Array], typed: dict[str, pa.Array]
-) -> tuple[pa.Array, pa.Array]:
-    """The first rule that each row breaks and what was found; null for a usable row."""
+) -> dict[int, tuple[str, str]]:
+    """The first rule that a row breaks and what was found, by the place of the row."""
     found: dict[int, tuple[str, str]] = {}
     for bad, rule, column in _broken_rules(rows, table, text, typed):
         for at in np.flatnonzero(bad).tolist():
             if at not in found:
                 found[at] = rule, _said(text[column][at].as_py(), column) if column in text else "its bytes are in row"
-    return _sparse({at: rule for at, (rule, _) in found.items()}, len(rows)), _sparse(
-        {at: detail for at, (_, detail) in found.items()}, len(rows)
-    )
+    return found
 
 
 def _said(cell: str | None, column: str) -> str:
     return f"{column} is {'empty' if cell is None else repr(cell[:80])}"
-
-
-def _sparse(found: dict[int, str], length: int) -> pa.Array:
-    """A column of text that is null but for a few cells."""
-    if not found:
-        return pa.nulls(length, pa.string())
-    return pa.array([found.get(at) for at in range(length)], pa.string())
 
 
 def _broken_rules(
@@ -138,8 +157,8 @@ def _broken_rules(
     for column in table.columns:
         if column.rule and column.name in typed:
             bad = _null(typed[column.name]) if column.needed else _unreadable(text[column.name], typed[column.name])
-            if bad is not None and "op" in typed and column.name not in (*ON_DELETE, *table.key):
-                bad = bad & ~np.asarray(pc.fill_null(pc.equal(typed["op"], "d"), False))
+            if bad is not None and column.name not in (*ON_DELETE, *table.key):
+                bad = _unless_deleted(bad, typed)
             if bad is not None:
                 yield bad, column.rule, column.name
     if REFERENCE[1] in typed and not table.column(REFERENCE[1]).needed:
@@ -150,12 +169,14 @@ def _broken_rules(
         yield np.asarray(pc.fill_null(ahead, False)), "event_before_arrival", "event_ts"
 
 
-def _issues(table: Table, text: dict[str, pa.Array], typed: dict[str, pa.Array], fault: pa.Array) -> pa.Array:
-    """Columns without a rule whose cell is there but unreadable, as `|email|csat|`; null where all is well."""
-    found: dict[int, str] = {}
+def _issues(
+    table: Table, text: dict[str, pa.Array], typed: dict[str, pa.Array], faults: dict[int, tuple[str, str]]
+) -> list[tuple[int, str]]:
+    """Cells of usable rows that hold what their column, one without a rule, cannot be: place of the row, column."""
+    found = []
     for column in table.columns:
         bad = None if column.rule or column.name not in typed else _unreadable(text[column.name], typed[column.name])
-        for at in np.flatnonzero(bad).tolist() if bad is not None else ():
-            if not fault[at].is_valid:
-                found[at] = f"{found.get(at, '|')}{column.name}|"
-    return _sparse(found, len(fault))
+        if bad is not None:
+            bad = bad if column.name in _told_by_deletes(table) else _unless_deleted(bad, typed)
+            found += [(at, column.name) for at in np.flatnonzero(bad).tolist() if at not in faults]
+    return found

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from c360lib import cells, contract, gold, released
+from c360lib import cells, contract, gold, released, silver
 from c360lib.engine import Pandas
 from c360lib.errors import UsageError
 from c360lib.files import read_table
@@ -28,7 +28,7 @@ from c360lib.workspace import Workspace
 Row = dict[str, Any]
 _TARGETS = (
     *(f"{source}_marked" for source in RAW),
-    *("identified", "people", "order_states", "stitched", "tickets", "profile_base", "customers"),
+    *("quarantine", "identified", "people", "order_states", "stitched", "tickets", "profile_base", "customers"),
     *("activation_candidates", "identity_edges"),
 )
 
@@ -81,8 +81,9 @@ def slice_tables(
     at = released.moment(workspace.manifest())
     with Pandas() as engine:
         numbers, frames = Numbers(), {}
-        for name, rows in _slice_rows(workspace, ours).items():
+        for name, (rows, findings) in _slice_rows(workspace, ours).items():
             frames[f"{name}_rows"] = engine.load_table(numbers.numbered(rows, RAW[name]))
+            frames[f"{name}_findings"] = engine.load_table(findings)
         decided = [*decisions(workspace), *more_decisions]
         frames |= {f"{STEWARD.name}_rows": engine.load(contract.typed_schema(STEWARD), decided)}
         model = released.model(workspace)  # as the release used it: which pairs were compared depends on all accounts
@@ -96,9 +97,10 @@ def slice_tables(
         return {name: engine.table(frame) for name, frame in run_layers(engine, frames, at, targets)}
 
 
-def _slice_rows(workspace: Workspace, ours: set[str]) -> dict[str, pa.Table]:
-    """Typed rows of each source that name one of the accounts, or can change what becomes of them."""
-    rows = {name: released.source_rows(workspace, name) for name in RAW}
+def _slice_rows(workspace: Workspace, ours: set[str]) -> dict[str, tuple[pa.Table, pa.Table]]:
+    """Typed rows of each source that name one of the accounts, or can change what becomes of them; and all findings."""
+    typed = {name: released.source_rows(workspace, name) for name in RAW}
+    rows = {name: of_source for name, (of_source, _) in typed.items()}
     customers, clicks, tickets = rows["customers"], rows["clickstream"], rows["support_tickets"]
     emails = _values(customers, "email_key", _is_in(customers, "record_id", ours))
     devices = _values(clicks, "anonymous_id", _is_in(clicks, "record_id", ours))
@@ -110,7 +112,8 @@ def _slice_rows(workspace: Workspace, ours: set[str]) -> dict[str, pa.Table]:
     chosen["erasure_requests"] = pc.is_valid(rows["erasure_requests"]["_row_number"])
     chosen["clickstream"] = pc.or_(chosen["clickstream"], on_devices)
     chosen["support_tickets"] = pc.or_(chosen["support_tickets"], _is_in(tickets, "email_key", emails))
-    return {name: _with_whole_entities(batch, RAW[name].entity, chosen[name]) for name, batch in rows.items()}
+    whole = {name: _with_whole_entities(batch, RAW[name].entity, chosen[name]) for name, batch in rows.items()}
+    return {name: (whole[name], findings) for name, (_, findings) in typed.items()}
 
 
 def _is_in(rows: pa.Table, column: str, values: set[str]) -> pa.ChunkedArray:
@@ -166,7 +169,7 @@ class _Story:
             )
             rows = [r for r in self.tables["customers_marked"] if r["record_id"] == account["record_id"]]
             for row in sorted(rows, key=lambda r: r["_row_number"]):
-                change = f"op {row['op']}, lsn {row['lsn']}, {row['disposition']}"
+                change = f"op {row['op']}, lsn {row['lsn']}, {silver.told(row['disposition'])}"
                 yield f"    customers.csv row {row['_row_number']}: {change}"
 
     def _evidence(self) -> Iterator[str]:
@@ -236,7 +239,7 @@ class _Story:
             yield (
                 f"consent_events.csv row {row['_row_number']}: {row['event_id']}, {row['purpose']} by "
                 f"{row['channel'] or 'any'}, {row['status']} {_at(row['event_ts'])} on {row['record_id']}, "
-                f"{row['disposition']}"
+                f"{silver.told(row['disposition'])}"
             )
         for row in self._of_person("campaign_events_marked"):
             if row["event_name"] == "unsubscribed":
@@ -249,11 +252,12 @@ class _Story:
                 yield f"{row['purpose']} by {row['channel']}: {verdict}{proof}"
 
     def _set_aside(self) -> Iterator[str]:
+        reasons = {(r["source"], r["row_number"]): f": {r['rule']} ({r['detail']})" for r in self.tables["quarantine"]}
         for source in RAW:
             for row in self.tables[f"{source}_marked"]:
                 if row["record_id"] in self.ours and row["disposition"] not in ("current", "superseded"):
-                    why = f": {row['rule']} ({row['detail']})" if row["rule"] else ""
-                    yield f"{source}.csv row {row['_row_number']}: {row['disposition']}{why}"
+                    why = reasons.get((source, row["_row_number"]), "")
+                    yield f"{source}.csv row {row['_row_number']}: {silver.told(row['disposition'])}{why}"
 
     def _row(self) -> Iterator[str]:
         found = [r for r in self.tables["customers"] if r["person"] == self.person]

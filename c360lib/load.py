@@ -38,7 +38,7 @@ class Source:
     def note(self, batch: pa.RecordBatch) -> None:
         """Count a typed batch and keep its latest arrival."""
         self.rows += len(batch)
-        self.usable += batch["_fault"].null_count
+        self.usable += batch["_is_usable"].true_count
         latest = pc.max(batch["ingest_ts"]).as_py()
         if latest is not None and (self.latest_ingest is None or latest > self.latest_ingest):
             self.latest_ingest = latest
@@ -77,15 +77,17 @@ class Loader:
     keep: Mapping[str, Sequence[str]] | None = None
     loaded: Loaded = field(default_factory=Loaded)
     numbers: Numbers = field(default_factory=Numbers)
+    found: dict[str, list[pa.RecordBatch]] = field(default_factory=dict)
 
     def source(self, name: str) -> Frame:
-        """The rows of one source."""
+        """The rows of one source; what was found wrong with them is then in `findings`."""
         table, path = RAW[name], self.workspace.raw_file(name)
         source = self.loaded.sources[name] = Source(present=path.exists() and path.stat().st_size > 0)
         chosen = None if self.keep is None else (*self.keep[name], *table.key)
-        numbers, rows = self.numbers.of(table), iter(())
+        numbers, rows, found = self.numbers.of(table), iter(()), self.found.setdefault(name, [])
         if source.present or name == "customers":
-            rows = _typed_batches(path, table, source, numbers, self.stage, self.suffix, chosen)
+            typed = _typed_batches(path, table, source, numbers, self.stage, self.suffix, chosen)
+            rows = _findings_apart(typed, found)
         schema = numbers.schema(contract.typed_schema(table, chosen))
         whole = numbers.finished(pa.Table.from_batches(rows, schema))
         if self.keep is not None:
@@ -97,13 +99,17 @@ class Loader:
             raise ContractError(_no_usable_rows(path, source))
         return self.engine.load_table(whole)
 
+    def findings(self, name: str) -> Frame:
+        """What was found wrong with the rows of a source that has been loaded, as `contract.FINDINGS`."""
+        return self.engine.load(contract.FINDINGS, self.found.pop(name))
+
     def decisions(self) -> Frame:
         """The rows of the stewards' decisions."""
         return self.engine.load(contract.typed_schema(STEWARD), self._counted(decisions(self.workspace)))
 
     def _counted(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for typed in batches:
-            self.loaded.unusable_decisions += len(typed) - typed["_fault"].null_count
+            self.loaded.unusable_decisions += len(typed) - typed["_is_usable"].true_count
             yield typed
 
 
@@ -117,7 +123,7 @@ def load(
     """Every source, loaded; see `Loader`."""
     loader = Loader(engine, workspace, stage, suffix)
     for name in RAW:
-        loader.loaded.frames[f"{name}_rows"] = loader.source(name)
+        loader.loaded.frames |= {f"{name}_rows": loader.source(name), f"{name}_findings": loader.findings(name)}
         progress(name)
     loader.loaded.frames["decisions_rows"] = loader.decisions()
     return loader.loaded
@@ -140,7 +146,7 @@ def _typed_batches(
     stage: Path | None,
     suffix: str,
     keep: Sequence[str] | None,
-) -> Iterator[pa.RecordBatch]:
+) -> Iterator[contract.Typed]:
     if not path.exists():
         raise ContractError(
             f"{path}: not found; customers.csv is the one file that must be there (see README, 'Your own files')"
@@ -151,12 +157,11 @@ def _typed_batches(
     hashed = [name for name in table.column_names if name in header.columns and name != "ingest_ts"]
     wanted = None if keep is None else [name for name in header.columns if name in keep]
 
-    def work(block: bytes) -> tuple[pa.Table | None, pa.RecordBatch]:
+    def work(block: bytes) -> tuple[pa.Table | None, contract.Typed]:
         parsed = bronze.parse(block, header.columns, wanted)
-        if stage is None:
-            return None, numbers.begun(contract.typed_rows(bronze.numbered(parsed), table, keep))
-        rows = bronze.with_lineage(parsed, path.name, 1, hashed)
-        return rows, numbers.begun(contract.typed_rows(rows, table, keep))
+        rows = None if stage is None else bronze.with_lineage(parsed, path.name, 1, hashed)
+        typed = contract.typed_rows(bronze.numbered(parsed) if rows is None else rows, table, keep)
+        return rows, typed._replace(rows=numbers.begun(typed.rows))
 
     first_alone = map(work, itertools.islice(blocks, 1))
     results = _numbered(itertools.chain(first_alone, in_order(work, blocks)), source)
@@ -171,21 +176,32 @@ def _typed_batches(
 
 
 def _numbered(
-    results: Iterator[tuple[pa.Table | None, pa.RecordBatch]], source: Source
-) -> Iterator[tuple[pa.Table | None, pa.RecordBatch]]:
+    results: Iterator[tuple[pa.Table | None, contract.Typed]], source: Source
+) -> Iterator[tuple[pa.Table | None, contract.Typed]]:
     """Blocks count their rows from 1; make the numbers those of the file."""
-    for rows, typed in results:
-        typed = typed.set_column(0, "_row_number", pc.add(typed["_row_number"], source.rows))
-        if rows is not None:
-            at = rows.column_names.index("_row_number")
-            rows = rows.set_column(at, "_row_number", pc.add(rows["_row_number"], source.rows))
+    for rows, (typed, findings) in results:
+        typed = _counted_on(typed, "_row_number", source.rows)
+        findings = _counted_on(findings, "row_number", source.rows)
+        rows = None if rows is None else _counted_on(rows, "_row_number", source.rows)
         source.note(typed)
-        yield rows, typed
+        yield rows, contract.Typed(typed, findings)
+
+
+def _counted_on(rows: Any, name: str, before: int) -> Any:
+    """A batch or table with that many added to its row numbers."""
+    return rows.set_column(rows.schema.names.index(name), name, pc.add(rows[name], before))
+
+
+def _findings_apart(typed: Iterator[contract.Typed], found: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The rows; what was found wrong with them goes into a list."""
+    for rows, findings in typed:
+        found.append(findings)
+        yield rows
 
 
 def _written_on_the_way(
-    results: Iterator[tuple[Any, pa.RecordBatch]], file: Path, schema: pa.Schema
-) -> Iterator[pa.RecordBatch]:
+    results: Iterator[tuple[Any, contract.Typed]], file: Path, schema: pa.Schema
+) -> Iterator[contract.Typed]:
     """Give typed batches on while their bronze rows are written."""
     with table_writer(file, schema) as writer:
         for rows, typed in results:
@@ -208,4 +224,4 @@ def decisions(workspace: Workspace) -> Iterator[pa.RecordBatch]:
     header, blocks = open_raw(path, STEWARD)
     for block in blocks:
         parsed = bronze.parse(block, header.columns)
-        yield contract.typed_rows(bronze.numbered(parsed), STEWARD)
+        yield contract.typed_rows(bronze.numbered(parsed), STEWARD).rows

@@ -1,8 +1,8 @@
 """LAYERS, the one definition of every table, and what runs it.
 
 A layer is `(moment, tables) -> table`. The batch build, the incremental stream and Spark read the same literal.
-Inputs of the first layers are typed rows of the raw sources, named `<source>_rows`, of the stewards' decisions, and who
-was who in the release published before.
+Inputs of the first layers are typed rows of the raw sources, named `<source>_rows`, what was found wrong with them,
+`<source>_findings`, the stewards' decisions, and who was who in the release published before.
 """
 
 from __future__ import annotations
@@ -65,6 +65,14 @@ def _each_source(function: Callable[..., Frame]) -> Callable[..., Frame]:
     return lambda at, *tables: nw.concat([function(rows, RAW[name]) for name, rows in zip(RAW, tables, strict=True)])
 
 
+def _each_source_found(function: Callable[..., Frame]) -> Callable[..., Frame]:
+    """As `_each_source`, with what was found wrong with the rows of each at the door."""
+    count = len(RAW)
+    return lambda at, *tables: nw.concat(
+        [function(*of_source) for of_source in zip(tables[:count], tables[count:], RAW.values(), strict=True)]
+    )
+
+
 def _current(rows: Frame) -> Frame:
     return rows.filter(nw.col("disposition") == "current")
 
@@ -82,6 +90,7 @@ def _columns(rows: Frame, table: Table) -> Frame:
 
 
 _MARKED = tuple(f"{source}_marked" for source in RAW)
+_FINDINGS = tuple(f"{source}_findings" for source in RAW)
 
 LAYERS: tuple[Layer, ...] = (
     # who is who
@@ -205,8 +214,8 @@ LAYERS: tuple[Layer, ...] = (
     Layer("review_records", _of(review.records), ("review_pairs", "identified", "people", "value")),
     Layer("identity_review_queue", _of(review.queue), ("review_pairs", "review_records"), on_driver=True),
     Layer("blocked_keys", lambda at, *tables: nw.concat(tables), ("blocked_identity_keys", "blocked_devices")),
-    Layer("field_issues", _each_source(silver.field_issues), _MARKED),
-    Layer("quarantine", _each_source(silver.quarantine), _MARKED),
+    Layer("field_issues", _each_source_found(silver.field_issues), (*_MARKED, *_FINDINGS)),
+    Layer("quarantine", _each_source_found(silver.quarantine), (*_MARKED, *_FINDINGS)),
     Layer("dispositions", _each_source(silver.dispositions), _MARKED),
     # what is published: gold
     Layer("customer_360", _of(_columns, table=GOLD["customer_360"]), ("customers",)),
@@ -222,7 +231,7 @@ LAYERS: tuple[Layer, ...] = (
 )
 
 Input = Frame | Callable[[], Frame] | None
-INPUTS = (*(f"{source}_rows" for source in RAW), "decisions_rows", "profiles_before", "events_before")
+INPUTS = (*(f"{source}_rows" for source in RAW), *_FINDINGS, "decisions_rows", "profiles_before", "events_before")
 PUBLISHED = (*SILVER, *GOLD, "dispositions")
 
 

@@ -25,13 +25,17 @@ def moment(manifest: Mapping[str, Any]) -> Moment:
     return Moment(cells.moment(manifest["as_of"]) or 0, max(value for value in latest if value is not None))
 
 
-def source_rows(workspace: Workspace, name: str) -> pa.Table:
-    """The rows of one source, typed from the bronze table of the release."""
-    batches = (_typed(batch, RAW[name]) for batch in table_batches(workspace.table_file("bronze", f"{name}_bronze")))
-    return pa.Table.from_batches(batches, contract.typed_schema(RAW[name]))
+def source_rows(workspace: Workspace, name: str) -> tuple[pa.Table, pa.Table]:
+    """The rows of one source, typed from the bronze table of the release, and what was found wrong with them."""
+    batches = table_batches(workspace.table_file("bronze", f"{name}_bronze"))
+    typed = [_typed(batch, RAW[name]) for batch in batches]
+    return (
+        pa.Table.from_batches([batch.rows for batch in typed], contract.typed_schema(RAW[name])),
+        pa.Table.from_batches([batch.findings for batch in typed], contract.FINDINGS),
+    )
 
 
-def _typed(batch: pa.RecordBatch, table: Table) -> pa.RecordBatch:
+def _typed(batch: pa.RecordBatch, table: Table) -> contract.Typed:
     at = batch.schema.names.index("_row_number")
     numbers = batch["_row_number"].cast(pa.int64())
     return contract.typed_rows(pa.Table.from_batches([batch]).set_column(at, "_row_number", numbers), table)
@@ -52,7 +56,7 @@ def inputs(engine: Engine, workspace: Workspace) -> dict[str, Callable[[], Frame
     numbers = Numbers()
 
     def loads(name: str) -> Callable[[], Frame]:
-        return lambda: engine.load_table(numbers.numbered(source_rows(workspace, name), RAW[name]))
+        return lambda: engine.load_table(numbers.numbered(source_rows(workspace, name)[0], RAW[name]))
 
     def decided() -> Frame:
         return engine.load(contract.typed_schema(STEWARD), load.decisions(workspace))

@@ -15,6 +15,8 @@ from c360lib.rules import MAX_ACCOUNTS_PER_DEVICE, SESSION_GAP_SECONDS
 from c360lib.schemas import SILVER, Table
 
 DISPOSITIONS = ("current", "superseded", "duplicate", "quarantined", "not_yet", "erased")
+CONFLICT, ORPHAN = "conflict", "orphan"  # quarantined for what other rows say; "quarantined" is a row's own fault
+QUARANTINED = ("quarantined", CONFLICT, ORPHAN)
 _BAR = "\x1f"
 _TEXT = nw.String()
 
@@ -31,20 +33,21 @@ def erased_accounts(requests: Frame, as_of: int) -> Frame:
 
 
 def marked(rows: Frame, directory: Frame, table: Table, as_of: int) -> Frame:
-    """Rows with what `directory` knows of the account they name, and the `disposition`, `rule` and `detail` of each.
+    """Rows with what `directory` knows of the account they name, and the `disposition` of each, as DISPOSITIONS and
+    QUARANTINED name it.
 
     A row alone decides nearly all of it. The few that share a key or name an account that does not exist are judged
     apart, and only the verdicts brought back, so that the rows themselves are never copied.
     """
     if table.is_cdc and table.name != "customers":
         rows = _with_account_of_last_state(rows, as_of)
-    rows = with_columns_of(rows, _asked(directory, table), "_account").rename({"_fault": "rule", "_detail": "detail"})
+    rows = with_columns_of(rows, _asked(directory, table), "_account")
     rows = rows.with_columns(disposition=_disposition(table, as_of))
     orphan = _is_orphan(table)
     few = rows.filter(nw.col("disposition").is_null() & (nw.col("_is_repeated") | orphan))
     judged = _marked_orphans(_judged_repeats(few, table, _key(table)), orphan)
-    rows = with_cells_of(rows, judged.select("_row_number", "disposition", "rule", "detail"), "_row_number")
-    return _marked_states(rows.drop("_is_repeated", "is_erased"), table)
+    rows = with_cells_of(rows, judged.select("_row_number", "disposition"), "_row_number")
+    return _marked_states(rows.drop("_is_usable", "_is_repeated", "is_erased"), table)
 
 
 def _asked(directory: Frame, table: Table) -> Frame:
@@ -66,7 +69,7 @@ def _with_account_of_last_state(rows: Frame, as_of: int) -> Frame:
     Where two rows of one lsn name different accounts, neither tells.
     """
     deletes = rows.filter(nw.col("_account").is_null() & (nw.col("op") == "d")).select("_row_number", "_entity", "lsn")
-    arrived = (nw.col("ingest_ts") <= as_of) & (nw.col("event_ts") <= as_of) & nw.col("_fault").is_null()
+    arrived = (nw.col("ingest_ts") <= as_of) & (nw.col("event_ts") <= as_of) & nw.col("_is_usable")
     states = rows_of(rows, deletes, "_entity").filter(arrived & (nw.col("op") != "d"))
     states = states.select("_entity", "record_id", "_account", _lsn="lsn").with_columns(
         _least=nw.col("_account").min().over("_entity", "_lsn"), _most=nw.col("_account").max().over("_entity", "_lsn")
@@ -91,7 +94,7 @@ def _disposition(table: Table, as_of: int) -> nw.Expr:
         .then(nw.lit("not_yet"))
         .when(erased)
         .then(nw.lit("erased"))
-        .when(~nw.col("rule").is_null())
+        .when(~nw.col("_is_usable"))
         .then(nw.lit("quarantined"))
         .when(ahead.fill_null(False))
         .then(nw.lit("not_yet"))
@@ -119,14 +122,8 @@ def _judged_repeats(rows: Frame, table: Table, key: list[str]) -> Frame:
         rows = _with_most_restrictive(rows)
         counted = nw.when(conflict).then(nw.col("_strictest")).otherwise(nw.col("_kept"))
         stays = nw.col("_row_number") == counted
-    bad, nothing = conflict & ~stays, nw.lit(None, _TEXT)
-    other = nw.when(conflict).then(nw.lit("quarantined")).otherwise(nw.lit("duplicate"))
-    rows = rows.with_columns(
-        disposition=nw.when(~stays).then(other).otherwise(nothing),
-        rule=nw.when(bad).then(nw.lit("one_content_per_key")).otherwise(nothing),
-        detail=nw.when(bad).then(nw.lit(f"{', '.join(table.key)} stands with another content")).otherwise(nothing),
-    )
-    return rows.select(columns)
+    other = nw.when(conflict).then(nw.lit(CONFLICT)).otherwise(nw.lit("duplicate"))
+    return rows.with_columns(disposition=nw.when(~stays).then(other).otherwise(nw.lit(None, _TEXT))).select(columns)
 
 
 def _with_most_restrictive(rows: Frame) -> Frame:
@@ -154,12 +151,7 @@ def _is_orphan(table: Table) -> nw.Expr:
 def _marked_orphans(rows: Frame, orphan: nw.Expr) -> Frame:
     """Of rows that are still usable, orphans are quarantined."""
     orphan = nw.col("disposition").is_null() & orphan
-    account = nw.concat_str([nw.lit("no account "), nw.col("record_id").fill_null("is named")])
-    return rows.with_columns(
-        disposition=nw.when(orphan).then(nw.lit("quarantined")).otherwise(nw.col("disposition")),
-        rule=nw.when(orphan).then(nw.lit("account_exists")).otherwise(nw.col("rule")),
-        detail=nw.when(orphan).then(account).otherwise(nw.col("detail")),
-    )
+    return rows.with_columns(disposition=nw.when(orphan).then(nw.lit(ORPHAN)).otherwise(nw.col("disposition")))
 
 
 def _marked_states(rows: Frame, table: Table) -> Frame:
@@ -195,11 +187,9 @@ def accounts(rows: Frame) -> Frame:
 
     Most accounts have one row, which tells both times; only superseded rows are grouped.
     """
-    left_behind = {"rule", "detail", "_issues", "is_erased", "request_row"}
-    used = rows.select([name for name in rows.collect_schema().names() if name not in left_behind])
-    superseded = used.filter(nw.col("disposition") == "superseded")
+    superseded = rows.filter(nw.col("disposition") == "superseded")
     before = superseded.group_by("_entity").agg(_first=nw.col("event_ts").min(), _last=nw.col("ingest_ts").max())
-    last = with_columns_of(states(used).drop("disposition", "op", "lsn"), before, on="_entity")
+    last = with_columns_of(states(rows).drop("disposition", "op", "lsn"), before, on="_entity")
     earlier = (nw.col("_first") < nw.col("event_ts")).fill_null(False)
     later = (nw.col("_last") > nw.col("ingest_ts")).fill_null(False)
     last = last.with_columns(
@@ -360,33 +350,49 @@ def clickstream(rows: Frame, visits: Frame, people: Frame) -> Frame:
     return conformed(events.join(first, on="visit", how="inner"), people, SILVER["clickstream"])
 
 
-def quarantine(rows: Frame, table: Table) -> Frame:
+def quarantine(rows: Frame, findings: Frame, table: Table) -> Frame:
     """Quarantined rows of one source: (source, row_number, rule, detail)."""
-    bad = rows.filter(nw.col("disposition") == "quarantined")
-    return bad.select(source=nw.lit(table.name), row_number="_row_number", rule="rule", detail="detail")
+    bad = rows.select("_row_number", "record_id", "disposition").filter(nw.col("disposition").is_in(QUARANTINED))
+    bad = bad.rename({"_row_number": "row_number"})
+    account = nw.concat_str([nw.lit("no account "), nw.col("record_id").fill_null("is named")])
+    other = nw.lit(f"{', '.join(table.key)} stands with another content")
+    faults = findings.filter(nw.col("column").is_null())
+    parts = [
+        bad.filter(nw.col("disposition") == "quarantined").join(faults, on="row_number", how="inner"),
+        _with_reason(bad.filter(nw.col("disposition") == CONFLICT), "one_content_per_key", other),
+        _with_reason(bad.filter(nw.col("disposition") == ORPHAN), "account_exists", account),
+    ]
+    return nw.concat(
+        [part.select(nw.lit(table.name).alias("source"), "row_number", "rule", "detail") for part in parts]
+    )
 
 
-def field_issues(rows: Frame, table: Table) -> Frame:
+def _with_reason(rows: Frame, rule: str, detail: nw.Expr) -> Frame:
+    return rows.with_columns(rule=nw.lit(rule), detail=detail)
+
+
+def field_issues(rows: Frame, findings: Frame, table: Table) -> Frame:
     """Unreadable cells of kept rows of one source: (source, row_number, column, rule)."""
-    kept = rows.filter(nw.col("disposition").is_in(["current", "superseded"]) & ~nw.col("_issues").is_null())
-    parts = []
-    for column in table.columns:
-        if (not column.rule and column.kind != "text") or column.allowed or column.pattern:
-            held = kept.filter(nw.col("_issues").str.contains(f"|{column.name}|", literal=True))
-            parts.append(
-                held.select(
-                    source=nw.lit(table.name),
-                    row_number="_row_number",
-                    column=nw.lit(column.name),
-                    rule=nw.lit(f"valid_{column.name}"),
-                )
-            )
-    return nw.concat(parts)
+    kept = rows.select("disposition", row_number="_row_number")
+    kept = kept.filter(nw.col("disposition").is_in(["current", "superseded"]))
+    held = findings.filter(~nw.col("column").is_null()).join(kept, on="row_number", how="inner")
+    return held.select(nw.lit(table.name).alias("source"), "row_number", "column", "rule")
+
+
+def told(disposition: str) -> str:
+    """A disposition as it is published.
+
+    >>> told(ORPHAN), told("current")
+    ('quarantined', 'current')
+    """
+    return "quarantined" if disposition in QUARANTINED else disposition
 
 
 def dispositions(rows: Frame, table: Table) -> Frame:
     """Rows of one source by what became of them: (source, disposition, row_count)."""
-    counts = rows.group_by("disposition").agg(row_count=nw.len())
+    is_bad = nw.col("disposition").is_in(QUARANTINED)
+    told = nw.when(is_bad).then(nw.lit("quarantined")).otherwise(nw.col("disposition"))
+    counts = rows.select(disposition=told).group_by("disposition").agg(row_count=nw.len())
     return counts.select(
         source=nw.lit(table.name), disposition="disposition", row_count=nw.col("row_count").cast(nw.Int64())
     )

@@ -201,8 +201,8 @@ def decision(left: str, right: str, what: str, at: str = "2026-06-01") -> Row:
 
 
 # --- what becomes of them ---------------------------------------------------------------------------------------------
-def typed(source: str, rows: Sequence[Mapping[str, str]], numbers: Sequence[int] | None = None) -> pa.RecordBatch:
-    """Cells as typed rows of a source; rows are numbered from 1 unless told."""
+def typed(source: str, rows: Sequence[Mapping[str, str]], numbers: Sequence[int] | None = None) -> contract.Typed:
+    """Cells as typed rows of a source, with findings; rows are numbered from 1 unless told."""
     table = SOURCES[source]
     names = [*table.column_names, "_raw_base64"]
     text = {name: pa.array([row.get(name, "") for row in rows], pa.string()) for name in names}
@@ -218,13 +218,15 @@ def frames(engine: Engine, rows: Iterable[Row]) -> dict[str, Frame]:
     return loaded(engine, {name: typed(name, found) for name, found in by_source.items()})
 
 
-def loaded(engine: Engine, batches: Mapping[str, pa.RecordBatch]) -> dict[str, Frame]:
-    """Typed rows of sources, numbered, in an engine."""
+def loaded(engine: Engine, sources: Mapping[str, contract.Typed]) -> dict[str, Frame]:
+    """Typed rows of sources, numbered, and what was found wrong with them, in an engine."""
     numbers, found = Numbers(), {}
-    for name, batch in batches.items():
+    for name, (batch, findings) in sources.items():
         rows = pa.Table.from_batches([batch])
         rows = numbers.numbered(rows, RAW[name]) if name in RAW else rows
-        found[f"{name}_rows"] = engine.load(rows.schema, rows.to_batches())
+        found[f"{name}_rows"] = engine.load_table(rows)
+        if name in RAW:
+            found[f"{name}_findings"] = engine.load(findings.schema, [findings])
     return found | before(engine, {})
 
 

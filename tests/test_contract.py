@@ -14,7 +14,15 @@ from tests.support import SOURCES, Row, account, click, consent, decision, erasu
 
 def faults(*rows: Row) -> list[str | None]:
     """The rule that each row breaks; rows of one source."""
-    return picked(typed(rows[0].source, [row.cells for row in rows]).to_pylist(), "_fault")
+    found = typed(rows[0].source, [row.cells for row in rows])
+    rules = {row["row_number"]: row["rule"] for row in found.findings.to_pylist() if row["column"] is None}
+    assert picked(found.rows.to_pylist(), "_is_usable") == [n not in rules for n in range(1, len(rows) + 1)]
+    return [rules.get(number) for number in range(1, len(rows) + 1)]
+
+
+def findings(source: str, *rows: Row) -> list[tuple[str | None, str]]:
+    """Column (none: the row is unusable) and rule of all that is wrong with rows of one source."""
+    return picked(typed(source, [row.cells for row in rows]).findings.to_pylist(), "column", "rule")
 
 
 GOOD = (
@@ -32,7 +40,8 @@ GOOD = (
 @pytest.mark.parametrize("row", GOOD, ids=[row.source for row in GOOD])
 def test_a_plain_row_is_usable(row: Row) -> None:
     """No rule is broken and no cell is unreadable."""
-    assert [(None, None)] == picked(typed(row.source, [row.cells]).to_pylist(), "_fault", "_issues")
+    assert [] == findings(row.source, row)
+    assert [None] == faults(row)
 
 
 UNUSABLE = [
@@ -112,21 +121,25 @@ def test_a_delete_needs_only_its_key_op_lsn_and_times() -> None:
 def test_other_unreadable_cells_are_listed_and_empty() -> None:
     """The row stays; its cell is null; what is merely absent is not listed."""
     row = account("a", email="nobody", phone="call me", date_of_birth="1980-02-30", country="NA")
-    found = typed("customers", [row.cells]).to_pylist()
-    assert [(None, "|email|phone|date_of_birth|", None, None, None, "NA")] == picked(
-        found, "_fault", "_issues", "email", "phone", "date_of_birth", "country"
-    )
-    found = typed(
-        "support_tickets", [ticket("t", csat="6", priority="urgent!", opened="x", resolved="y", email="z").cells]
-    ).to_pylist()
-    assert [(None, "|requester_email|priority|opened_ts|resolved_ts|csat|")] == picked(found, "_fault", "_issues")
+    empty = ("email", "phone", "date_of_birth")
+    assert [(name, f"valid_{name}") for name in empty] == findings("customers", row)
+    found = picked(typed("customers", [row.cells]).rows.to_pylist(), *empty, "country")
+    assert [(None, None, None, "NA")] == found
+    row = ticket("t", csat="6", priority="urgent!", opened="x", resolved="y", email="z")
+    names = ("requester_email", "priority", "opened_ts", "resolved_ts", "csat")
+    assert [(name, f"valid_{name}") for name in names] == findings("support_tickets", row)
 
 
 def test_an_unusable_row_lists_no_issues() -> None:
     """It is quarantined whole."""
-    assert [("readable_lsn", None)] == picked(
-        typed("customers", [account("a", lsn="x", email="nobody").cells]).to_pylist(), "_fault", "_issues"
-    )
+    assert [(None, "readable_lsn")] == findings("customers", account("a", lsn="x", email="nobody"))
+
+
+def test_a_delete_lists_no_issues() -> None:
+    """Its values are those of the last state: whether they could be read does not matter."""
+    rows = [account("a", op="d", email=email, date_of_birth="2026-02-30") for email in ("nobody", "a@b.c")]
+    assert [] == findings("customers", *rows)
+    assert [None, None] == picked(typed("customers", [row.cells for row in rows]).rows.to_pylist(), "email")
 
 
 def test_a_damaged_line_is_unusable_whatever_it_would_say() -> None:
@@ -137,14 +150,16 @@ def test_a_damaged_line_is_unusable_whatever_it_would_say() -> None:
 def test_the_detail_names_the_column_and_what_was_found() -> None:
     """A reader of quarantine sees what to correct; a very long cell is cut."""
     rows = [order("o", "a", cents="-5").cells, order("o", "a", status="x" * 500).cells]
-    found = picked(typed("orders", rows).to_pylist(), "_detail")
+    found = picked(typed("orders", rows).findings.to_pylist(), "detail")
     assert ["net_amount_cents is '-5'", f"status is {'x' * 80!r}"] == found
 
 
 def test_a_record_id_names_the_source_account() -> None:
     """system:customer; null where either is absent."""
     rows = [click("e", "2026-06-01", "a"), click("e", "2026-06-01"), click("e", "2026-06-01").but(source_system="crm")]
-    assert ["crm:a", None, None] == picked(typed("clickstream", [row.cells for row in rows]).to_pylist(), "record_id")
+    assert ["crm:a", None, None] == picked(
+        typed("clickstream", [row.cells for row in rows]).rows.to_pylist(), "record_id"
+    )
 
 
 def test_a_source_without_some_optional_columns_is_read() -> None:
@@ -160,14 +175,16 @@ def test_a_source_without_some_optional_columns_is_read() -> None:
         }
     )
     found = contract.typed_rows(rows, RAW["clickstream"])
-    assert contract.typed_schema(RAW["clickstream"]) == found.schema
-    assert [("e", None, None, None)] == picked(found.to_pylist(), "event_id", "page", "record_id", "_fault")
+    assert contract.typed_schema(RAW["clickstream"]) == found.rows.schema
+    assert [("e", None, None, True)] == picked(found.rows.to_pylist(), "event_id", "page", "record_id", "_is_usable")
 
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_no_rows_are_a_table_of_no_rows(source: str) -> None:
     """Columns and kinds are there without any row."""
-    assert (0, contract.typed_schema(SOURCES[source])) == (len(typed(source, [])), typed(source, []).schema)
+    found = typed(source, [])
+    assert (0, contract.typed_schema(SOURCES[source])) == (len(found.rows), found.rows.schema)
+    assert (0, contract.FINDINGS) == (len(found.findings), found.findings.schema)
 
 
 HOSTILE = [
@@ -203,8 +220,11 @@ def test_no_row_looks_at_another(data: st.DataObject, source: str) -> None:
     """Rows typed together are the rows typed one by one, whatever they hold."""
     cells = st.fixed_dictionaries({name: st.sampled_from(HOSTILE) for name in SOURCES[source].column_names})
     rows = data.draw(st.lists(cells, min_size=1, max_size=4))
-    alone = [typed(source, [row], [number]).to_pylist()[0] for number, row in enumerate(rows, start=1)]
-    assert alone == typed(source, rows).to_pylist()
+    alone, together = [typed(source, [row], [number]) for number, row in enumerate(rows, start=1)], typed(source, rows)
+    assert [row for found in alone for row in found.rows.to_pylist()] == together.rows.to_pylist()
+    assert {str(row) for found in alone for row in found.findings.to_pylist()} == {
+        str(row) for row in together.findings.to_pylist()
+    }
 
 
 def test_the_steward_table_has_no_record_id() -> None:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from c360lib.contract import Typed
 from c360lib.engine import open_engine
 from c360lib.generate import generate
 from c360lib.pipeline import INPUTS, PUBLISHED, Moment, run_layers
@@ -331,7 +332,7 @@ def tables_of(rows: Numbered, given: Mapping[str, pa.Table], as_of: str = AS_OF)
     }
 
 
-def _batch(source: str, rows: list[tuple[int, Row]]) -> pa.RecordBatch:
+def _batch(source: str, rows: list[tuple[int, Row]]) -> Typed:
     return typed(source, [row.cells for _, row in rows], [number for number, _ in rows])
 
 
@@ -361,9 +362,7 @@ def ties(rows: Numbered, blocked: Iterable[tuple[str, str]]) -> nx.Graph:
 
 
 def _typed(rows: Numbered, source: str) -> list[dict[str, Any]]:
-    return list(
-        typed(source, [row.cells for _, row in rows[source]], [number for number, _ in rows[source]]).to_pylist()
-    )
+    return list(_batch(source, rows[source]).rows.to_pylist())
 
 
 def _account_ties(row: dict[str, Any], mails: set[str]) -> list[tuple[str, Any]]:

@@ -148,7 +148,7 @@ def steward_pairs(decisions: Frame, accounts: Frame, as_of: int) -> Frame:
 
     Ties go to cannot_link. Decisions made after as_of do not count yet.
     """
-    usable = decisions.filter(nw.col("_fault").is_null() & (nw.col("decided_ts") <= as_of))
+    usable = decisions.filter(nw.col("_is_usable") & (nw.col("decided_ts") <= as_of))
     usable = usable.filter(nw.col("left_record_id") != nw.col("right_record_id"))
     swap = nw.col("left_record_id") > nw.col("right_record_id")
     pair = usable.with_columns(

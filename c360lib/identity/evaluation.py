@@ -325,7 +325,7 @@ def _answers(pairs: Sequence[Pair], person_of: Mapping[str, str], at: Moment) ->
     right_answers = [MUST_LINK if person_of[a] == person_of[b] else CANNOT_LINK for a, b in pairs]
     told = {"left_record_id": left, "right_record_id": right, "decision": right_answers}
     told |= {"decided_ts": [cells.moment_text(at.as_of)] * len(pairs), "_raw_base64": [""] * len(pairs)}
-    return contract.typed_rows(bronze.numbered(pa.table(told)), STEWARD)
+    return contract.typed_rows(bronze.numbered(pa.table(told)), STEWARD).rows
 
 
 # --- what mistakes cost -----------------------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ def _decided_profiles(workspace: Workspace) -> set[tuple[str, str]]:
 def decisions(workspace: Workspace) -> list[Row]:
     """The usable rows of decisions.csv, typed, in the order of the file; ContractError where it cannot be read."""
     rows = (row for batch in load.decisions(workspace) for row in batch.to_pylist())
-    return [row for row in rows if row["_fault"] is None]
+    return [row for row in rows if row["_is_usable"]]
 
 
 def decide(
@@ -85,7 +85,7 @@ def typed_decision(workspace: Workspace, left_record_id: str, right_record_id: s
     stamp = cells.moment_text(_stamp(workspace, _pair(left_record_id, right_record_id), as_of, None))
     row = {"left_record_id": left_record_id, "right_record_id": right_record_id, "decision": decision}
     rows = pa.Table.from_pylist([{**row, "decided_ts": stamp, "_raw_base64": ""}])
-    return contract.typed_rows(bronze.numbered(rows), STEWARD)
+    return contract.typed_rows(bronze.numbered(rows), STEWARD).rows
 
 
 def moment_of(now: int, as_of: int) -> int:
