@@ -54,6 +54,7 @@ def core(root: Path, engine: str, as_of: str) -> dict[str, pa.Table]:
             else:
                 short = {"customer_identity": "identity", "activation_candidates": "consent"}[name]
                 tables[short] = _table(runner, frame, short)
+            del frame
         return tables
 
 
@@ -69,8 +70,8 @@ def _of_everybody(live_people: Frame, measures: Frame) -> Frame:
 
 
 def _table(runner: Engine, frame: Frame, name: str) -> pa.Table:
+    schema = SCHEMAS[name]
     place = [PLACE] if PLACE in frame.collect_schema().names() else []
-    batches = list(runner.batches(frame.select(SCHEMAS[name].names + place), KEYS[name]))
-    if not batches:
-        return SCHEMAS[name].empty_table()
-    return pa.Table.from_batches(batches).select(SCHEMAS[name].names).cast(SCHEMAS[name])
+    batches = runner.batches(frame.select(schema.names + place), KEYS[name])
+    parts = [pa.Table.from_batches([batch]).select(schema.names).cast(schema) for batch in batches]
+    return pa.concat_tables([schema.empty_table(), *parts])

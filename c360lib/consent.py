@@ -16,7 +16,7 @@ from c360lib.engine import Frame
 from c360lib.frames import crossed, last_each, named, null_of, with_columns_of
 from c360lib.rules import CHANNEL_IDENTIFIER, CHANNELS, PURPOSES, UNSUBSCRIBE_PURPOSE
 from c360lib.schemas import GOLD
-from c360lib.silver import CONFLICT, QUARANTINED
+from c360lib.silver import ALL_QUARANTINED, CONFLICT, CURRENT
 
 _INT = nw.Int64()
 _SLOTS = len(PURPOSES) * len(CHANNELS)
@@ -36,9 +36,9 @@ def choices(consents: Frame, touches: Frame) -> Frame:
     block = nw.when(status == "denied").then(_reason("denied")).otherwise(_reason("withdrawn"))
     reason = nw.when(status == "granted").then(_lit(_GRANTED)).otherwise(block)
     given = consents.select(*columns, "disposition", "purpose", "channel", "status", proof="event_id")
-    given = given.filter(nw.col("disposition") == "current")
+    given = given.filter(nw.col("disposition") == CURRENT)
     given = given.select(*columns, "proof", purpose=purpose, channel=channel, reason=reason)
-    left = touches.filter((nw.col("disposition") == "current") & (nw.col("event_name") == "unsubscribed"))
+    left = touches.filter((nw.col("disposition") == CURRENT) & (nw.col("event_name") == "unsubscribed"))
     left = left.with_columns(expires_ts=null_of(nw.col("event_ts"))).select(
         *columns,
         proof=nw.concat_str([nw.lit("campaign_events:"), nw.col("event_id")]),
@@ -101,14 +101,12 @@ def unreadable(consents: Frame, touches: Frame) -> Frame:
     A row refused only because its event_id stands twice with other content does not block the slot of the row that
     counts for that event_id: the most restrictive one counts there already.
     """
-    bad = nw.col("disposition").is_in(QUARANTINED) & ~nw.col("person").is_null()
+    bad = nw.col("disposition").is_in(ALL_QUARANTINED) & ~nw.col("person").is_null()
     rows = consents.filter(bad)
     rivals = rows.filter(nw.col("disposition") == CONFLICT).with_columns(channel=nw.col("channel").fill_null("any"))
     key = ["_entity", "_account", "purpose", "channel"]
     counted = consents.select("disposition", *key).join(rivals.select("_entity"), on="_entity", how="semi")
-    counted = counted.filter(nw.col("disposition") == "current").with_columns(
-        channel=nw.col("channel").fill_null("any")
-    )
+    counted = counted.filter(nw.col("disposition") == CURRENT).with_columns(channel=nw.col("channel").fill_null("any"))
     rivals = rivals.join(counted, on=key, how="anti")
     others = rows.filter(nw.col("disposition") != CONFLICT)
     left = nw.col("event_name").fill_null("unsubscribed") == "unsubscribed"  # unreadable: it may have been one

@@ -38,8 +38,8 @@ _SIZE = re.compile(r"[0-9]+(\.[0-9]+)? ?[KMGT]i?B")
 class Engine(ABC):
     """What a layer runner needs of an engine. Use it in a `with`: leaving frees what it holds."""
 
-    is_eager = False
     is_cluster = False
+    frees_by_reference = False  # a frame that is not computed yet holds what it reads
 
     @abstractmethod
     def load(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Frame:
@@ -72,8 +72,9 @@ class Engine(ABC):
         """What a layer's function runs in."""
         return contextlib.nullcontext()
 
-    def release(self, frame: Frame) -> None:  # noqa: B027 - most engines free by reference count
+    def release(self, frame: Frame) -> None:  # noqa: ARG002 - most engines free by reference count
         """Forget a frame that `load` or `materialise` gave; it must not be used again."""
+        pa.default_memory_pool().release_unused()
 
     def close(self) -> None:  # noqa: B027 - most engines hold nothing
         """Free everything the engine holds."""
@@ -88,7 +89,7 @@ class Engine(ABC):
 class Pandas(Engine):
     """Whole tables in memory, Arrow-backed columns; every step can be printed."""
 
-    is_eager = True
+    frees_by_reference = True
 
     def __init__(self) -> None:
         self._pandas = import_engine("pandas", "the core")
@@ -140,6 +141,8 @@ def _arrow_kind(name: str, kind: str) -> pa.DataType:
 class Polars(Engine):
     """Lazy plans on all cores, in memory."""
 
+    frees_by_reference = True
+
     def __init__(self) -> None:
         self._polars = import_engine("polars", "engines")
 
@@ -150,7 +153,7 @@ class Polars(Engine):
         return frame_of(frame.to_native().collect().lazy())
 
     def table(self, frame: Frame) -> pa.Table:
-        return frame.to_native().collect().to_arrow()
+        return self._arrow(frame.to_native().collect())
 
     def batches(self, frame: Frame, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """As every engine; polars sorts itself, on all cores, and `_place` only where a join left it out of order."""
@@ -159,7 +162,13 @@ class Polars(Engine):
         else:
             rows = frame.to_native().collect()
             rows = rows if rows[PLACE].is_sorted() else rows.sort(PLACE)
-        yield from rows.to_arrow().to_batches(max_chunksize=BATCH_ROWS)
+        for part in rows.iter_slices(BATCH_ROWS):
+            yield from self._arrow(part).to_batches()
+
+    def _arrow(self, rows: Any) -> pa.Table:
+        """A polars table in Arrow; categories leave as the text that they stand for."""
+        polars = self._polars
+        return rows.with_columns(polars.selectors.enum().cast(polars.String)).to_arrow()
 
 
 class DuckDB(Engine):

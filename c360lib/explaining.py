@@ -255,7 +255,7 @@ class _Story:
         reasons = {(r["source"], r["row_number"]): f": {r['rule']} ({r['detail']})" for r in self.tables["quarantine"]}
         for source in RAW:
             for row in self.tables[f"{source}_marked"]:
-                if row["record_id"] in self.ours and row["disposition"] not in ("current", "superseded"):
+                if row["record_id"] in self.ours and row["disposition"] not in (silver.CURRENT, silver.SUPERSEDED):
                     why = reasons.get((source, row["_row_number"]), "")
                     yield f"{source}.csv row {row['_row_number']}: {silver.told(row['disposition'])}{why}"
 

@@ -188,12 +188,20 @@ def last_each(frame: Frame, by: str, number: str, text: str) -> Frame:
 def crossed(frame: Frame, other: Frame) -> Frame:
     """Each row of the frame with each of `other`; on pandas and polars in that order."""
     if frame.implementation.is_polars():
-        return frame_of(frame.to_native().join(other.to_native(), how="cross", maintain_order="left_right"))
+        others = _with_categories(other.to_native().collect()).lazy()
+        return frame_of(frame.to_native().join(others, how="cross", maintain_order="left_right"))
     if not frame.implementation.is_pandas():
         return frame.join(other, how="cross")
     rows, others = frame.collect().to_native(), arrow_backed(other.collect().to_native())
     added = {name: others[name].array.take(np.tile(np.arange(len(others)), len(rows))) for name in others}
     return frame_of(rows.take(np.repeat(np.arange(len(rows)), len(others))).assign(**added))
+
+
+def _with_categories(table: Any) -> Any:
+    """A small polars table with its text as categories: one byte for each row that it will be crossed with."""
+    polars = import_engine("polars", "engines")
+    texts = table.select(polars.col(polars.String)).columns
+    return table.with_columns(polars.col(n).cast(polars.Enum(table[n].unique(maintain_order=True))) for n in texts)
 
 
 def named(frame: Frame, number: str, names: Sequence[str], name: str) -> Frame:
@@ -206,8 +214,10 @@ def named(frame: Frame, number: str, names: Sequence[str], name: str) -> Frame:
         return frame_of(table.assign(**{name: texts.take(place, allow_fill=True)}))
     text: Any = nw.col(number)
     if frame.implementation.is_polars():
-        text = text.replace_strict(list(range(len(names))), names, default=None, return_dtype=nw.String())
-        return frame.with_columns(text.alias(name))
+        polars = import_engine("polars", "engines")
+        of = polars.col(number)
+        text = of.replace_strict(list(range(len(names))), names, default=None, return_dtype=polars.Enum(names))
+        return frame_of(frame.to_native().with_columns(text.alias(name)))
     text = nw
     for count, words in enumerate(names):
         text = text.when(nw.col(number) == count).then(nw.lit(words))

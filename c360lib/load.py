@@ -66,8 +66,8 @@ class Loaded:
 class Loader:
     """Reads raw files into an engine, each once: bronze rows into `stage` (None: not written), typed rows as a frame.
 
-    `keep` names the only columns wanted of a source (with them alone are two rows of one key compared); the columns of
-    its key are read as well, to be numbered.
+    `keep` names the only columns wanted of a source (with them alone are two rows of one key compared); what is
+    numbered is read as well, and stays as its number: key, and record_id but that of an account itself.
     """
 
     engine: Engine
@@ -91,7 +91,7 @@ class Loader:
         schema = numbers.schema(contract.typed_schema(table, chosen))
         whole = numbers.finished(pa.Table.from_batches(rows, schema))
         if self.keep is not None:
-            unwanted = set(table.entity) - set(self.keep[name])
+            unwanted = {*table.entity, *(["record_id"] if name != "customers" else [])} - set(self.keep[name])
             whole = whole.drop_columns([column for column in whole.column_names if column in unwanted])
         if self.stage is not None and not source.present:
             _write_bronze(self.stage, BRONZE[name].column_names, name, self.suffix, iter(()))

@@ -74,7 +74,7 @@ def _each_source_found(function: Callable[..., Frame]) -> Callable[..., Frame]:
 
 
 def _current(rows: Frame) -> Frame:
-    return rows.filter(nw.col("disposition") == "current")
+    return rows.filter(nw.col("disposition") == silver.CURRENT)
 
 
 def _later_orders(at: Moment, rows: Frame, directory: Frame) -> Frame | None:
@@ -96,9 +96,10 @@ LAYERS: tuple[Layer, ...] = (
     # who is who
     Layer("erased", _at(silver.erased_accounts), ("erasure_requests_rows",)),
     _source("customers", "erased"),
-    Layer("accounts", _of(silver.accounts), ("customers_marked",)),
+    Layer("account_states", _of(silver.account_states), ("customers_marked",)),
+    Layer("accounts", _of(silver.accounts), ("account_states",)),
     Layer("steward_pairs", _at(deterministic.steward_pairs), ("decisions_rows", "accounts")),
-    Layer("match_keys", _of(deterministic.match_keys), ("accounts",), view=True),
+    Layer("match_keys", _of(deterministic.match_keys), ("account_states",), view=True),
     Layer(
         "shared_keys",
         _of(deterministic.shared_keys),
@@ -115,7 +116,7 @@ LAYERS: tuple[Layer, ...] = (
         on_spark=_of(deterministic.key_holders_on_spark),
     ),
     Layer("model_asked", _of(probabilistic.asked), (), on_driver=True),
-    Layer("match_fields", _of(probabilistic.fields), ("accounts", "model_asked")),
+    Layer("match_fields", _of(probabilistic.fields), ("account_states", "model_asked")),
     Layer("identity_model", _of(probabilistic.model), ("match_fields", "model_asked"), on_driver=True),
     Layer(
         "match_scores",
@@ -131,6 +132,7 @@ LAYERS: tuple[Layer, ...] = (
         ("key_holders", "linked", "steward_pairs", "match_scores"),
         on_driver=True,
     ),
+    Layer("review_keys", _of(review.keys), ("account_states", "refused", "match_scores"), kept=True),
     Layer(
         "clusters",
         _of(clusters.clusters),
@@ -160,14 +162,14 @@ LAYERS: tuple[Layer, ...] = (
     _source("erasure_requests"),
     # what they allow
     Layer("consent_said", _of(consent.choices), ("consent_events_marked", "campaign_events_marked"), kept=True),
-    Layer("consent_spoken", _of(consent.spoken), ("consent_said",)),
-    Layer("consent_latest", _of(consent.latest), ("consent_spoken",), kept=True),
     Layer(
         "consent_unreadable",
         _of(consent.unreadable),
         ("consent_events_marked", "campaign_events_marked"),
         kept=True,
     ),
+    Layer("consent_spoken", _of(consent.spoken), ("consent_said",)),
+    Layer("consent_latest", _of(consent.latest), ("consent_spoken",), kept=True),
     Layer("consent_state", _at(consent.state), ("consent_latest", "consent_unreadable")),
     Layer("consent_summary", _of(consent.summary), ("people", "consent_state")),
     # what is known of a person
@@ -211,7 +213,7 @@ LAYERS: tuple[Layer, ...] = (
         on_driver=True,
     ),
     Layer("review_pairs", _of(review.pairs), ("refused", "match_scores", "clusters", "steward_pairs"), kept=True),
-    Layer("review_records", _of(review.records), ("review_pairs", "identified", "people", "value")),
+    Layer("review_records", _of(review.records), ("review_pairs", "review_keys", "identified", "people", "value")),
     Layer("identity_review_queue", _of(review.queue), ("review_pairs", "review_records"), on_driver=True),
     Layer("blocked_keys", lambda at, *tables: nw.concat(tables), ("blocked_identity_keys", "blocked_devices")),
     Layer("field_issues", _each_source_found(silver.field_issues), (*_MARKED, *_FINDINGS)),
@@ -262,7 +264,7 @@ def run_layers(
         read_twice = layer.kept or (uses[layer.name] > 1 and not layer.view)
         frames |= {name: _read(frames[name]) for name in layer.inputs}
         frames[layer.name] = _made(engine, layer, [_read(frames[name]) for name in layer.inputs], at, read_twice)
-        if read_twice or layer.on_driver or engine.is_eager:
+        if read_twice or layer.on_driver or engine.frees_by_reference:
             for name in layer.inputs:
                 done_with(name)
         else:

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import narwhals as nw
 
+from c360lib.contract import MATCH_KEYS
 from c360lib.engine import Frame
-from c360lib.frames import null_of, one_each, rows_of, with_cells_of, with_columns_of, with_most, with_runs
+from c360lib.frames import named, null_of, one_each, rows_of, with_cells_of, with_columns_of, with_most, with_runs
 from c360lib.rules import MAX_ACCOUNTS_PER_DEVICE, SESSION_GAP_SECONDS
 from c360lib.schemas import SILVER, Table
 
 DISPOSITIONS = ("current", "superseded", "duplicate", "quarantined", "not_yet", "erased")
-CONFLICT, ORPHAN = "conflict", "orphan"  # quarantined for what other rows say; "quarantined" is a row's own fault
-QUARANTINED = ("quarantined", CONFLICT, ORPHAN)
+CURRENT, SUPERSEDED, DUPLICATE, QUARANTINED, NOT_YET, ERASED = range(len(DISPOSITIONS))  # rows carry the number
+CONFLICT, ORPHAN = 6, 7  # quarantined for what other rows say; QUARANTINED is a row's own fault
+ALL_QUARANTINED = (QUARANTINED, CONFLICT, ORPHAN)
 _BAR = "\x1f"
 _TEXT = nw.String()
 
@@ -33,8 +35,7 @@ def erased_accounts(requests: Frame, as_of: int) -> Frame:
 
 
 def marked(rows: Frame, directory: Frame, table: Table, as_of: int) -> Frame:
-    """Rows with what `directory` knows of the account they name, and the `disposition` of each, as DISPOSITIONS and
-    QUARANTINED name it.
+    """Rows with what `directory` knows of the account they name, and the `disposition` of each, a number as above.
 
     A row alone decides nearly all of it. The few that share a key or name an account that does not exist are judged
     apart, and only the verdicts brought back, so that the rows themselves are never copied.
@@ -44,10 +45,11 @@ def marked(rows: Frame, directory: Frame, table: Table, as_of: int) -> Frame:
     rows = with_columns_of(rows, _asked(directory, table), "_account")
     rows = rows.with_columns(disposition=_disposition(table, as_of))
     orphan = _is_orphan(table)
-    few = rows.filter(nw.col("disposition").is_null() & (nw.col("_is_repeated") | orphan))
+    few = rows.filter((nw.col("disposition") == CURRENT) & (nw.col("_is_repeated") | orphan))
     judged = _marked_orphans(_judged_repeats(few, table, _key(table)), orphan)
     rows = with_cells_of(rows, judged.select("_row_number", "disposition"), "_row_number")
-    return _marked_states(rows.drop("_is_usable", "_is_repeated", "is_erased"), table)
+    rows = rows.drop("_is_usable", "_is_repeated", "is_erased")
+    return _with_last_states(rows) if table.is_cdc else rows
 
 
 def _asked(directory: Frame, table: Table) -> Frame:
@@ -71,17 +73,18 @@ def _with_account_of_last_state(rows: Frame, as_of: int) -> Frame:
     deletes = rows.filter(nw.col("_account").is_null() & (nw.col("op") == "d")).select("_row_number", "_entity", "lsn")
     arrived = (nw.col("ingest_ts") <= as_of) & (nw.col("event_ts") <= as_of) & nw.col("_is_usable")
     states = rows_of(rows, deletes, "_entity").filter(arrived & (nw.col("op") != "d"))
-    states = states.select("_entity", "record_id", "_account", _lsn="lsn").with_columns(
+    told = [name for name in ("record_id", "_account") if name in rows.collect_schema().names()]
+    states = states.select("_entity", *told, _lsn="lsn").with_columns(
         _least=nw.col("_account").min().over("_entity", "_lsn"), _most=nw.col("_account").max().over("_entity", "_lsn")
     )
     states = states.filter(nw.col("_least") == nw.col("_most")).unique(["_entity", "_lsn"])
     before = deletes.join(states, on="_entity", how="inner").filter(nw.col("_lsn") < nw.col("lsn"))
     last = before.unique("_row_number", keep="last", order_by=["_lsn"])
-    return with_cells_of(rows, last.select("_row_number", "record_id", "_account"), "_row_number")
+    return with_cells_of(rows, last.select("_row_number", *told), "_row_number")
 
 
 def _disposition(table: Table, as_of: int) -> nw.Expr:
-    """What becomes of a row by itself; null: it stays usable."""
+    """What becomes of a row by itself; CURRENT unless something speaks against it."""
     late, ahead, erased = nw.col("ingest_ts") > as_of, nw.col("event_ts") > as_of, nw.col("is_erased").fill_null(False)
     if table.name == "consent_events":
         ahead = ahead & (nw.col("status") == "granted")  # a block counts as soon as it has arrived
@@ -91,21 +94,25 @@ def _disposition(table: Table, as_of: int) -> nw.Expr:
         ahead = erased = nw.col("_row_number") < 0  # so does a request, and it is the record of what was erased
     return (
         nw.when(late.fill_null(False))
-        .then(nw.lit("not_yet"))
+        .then(_number(NOT_YET))
         .when(erased)
-        .then(nw.lit("erased"))
+        .then(_number(ERASED))
         .when(~nw.col("_is_usable"))
-        .then(nw.lit("quarantined"))
+        .then(_number(QUARANTINED))
         .when(ahead.fill_null(False))
-        .then(nw.lit("not_yet"))
-        .otherwise(nw.lit(None, _TEXT))
+        .then(_number(NOT_YET))
+        .otherwise(_number(CURRENT))
     )
+
+
+def _number(disposition: int) -> nw.Expr:
+    return nw.lit(disposition).cast(nw.Int8())
 
 
 def _judged_repeats(rows: Frame, table: Table, key: list[str]) -> Frame:
     """Rows that share a key: equal content is a duplicate (the earliest arrival stays), other content a conflict."""
     columns = rows.collect_schema().names()
-    names = [n for n in columns if n in (*table.column_names, "record_id") and n != "ingest_ts"]
+    names = [n for n in columns if n in (*table.column_names, "record_id", "_account") and n != "ingest_ts"]
     cells = [nw.col(n).cast(_TEXT).fill_null("").str.replace_all(_BAR, _BAR * 2, literal=True) for n in names]
     content = nw.concat_str(cells, separator=f" {_BAR} ")
     rows = rows.with_columns(_content=content)
@@ -122,8 +129,8 @@ def _judged_repeats(rows: Frame, table: Table, key: list[str]) -> Frame:
         rows = _with_most_restrictive(rows)
         counted = nw.when(conflict).then(nw.col("_strictest")).otherwise(nw.col("_kept"))
         stays = nw.col("_row_number") == counted
-    other = nw.when(conflict).then(nw.lit(CONFLICT)).otherwise(nw.lit("duplicate"))
-    return rows.with_columns(disposition=nw.when(~stays).then(other).otherwise(nw.lit(None, _TEXT))).select(columns)
+    other = nw.when(conflict).then(_number(CONFLICT)).otherwise(_number(DUPLICATE))
+    return rows.with_columns(disposition=nw.when(stays).then(_number(CURRENT)).otherwise(other)).select(columns)
 
 
 def _with_most_restrictive(rows: Frame) -> Frame:
@@ -145,32 +152,30 @@ def _is_orphan(table: Table) -> nw.Expr:
     if table.name in ("customers", "erasure_requests"):
         return nw.col("_row_number") < 0
     orphan = nw.col("person").is_null()
-    return orphan if table.column("customer_id").needed else orphan & ~nw.col("record_id").is_null()
+    return orphan if table.column("customer_id").needed else orphan & ~nw.col("_account").is_null()
 
 
 def _marked_orphans(rows: Frame, orphan: nw.Expr) -> Frame:
     """Of rows that are still usable, orphans are quarantined."""
-    orphan = nw.col("disposition").is_null() & orphan
-    return rows.with_columns(disposition=nw.when(orphan).then(nw.lit(ORPHAN)).otherwise(nw.col("disposition")))
+    orphan = (nw.col("disposition") == CURRENT) & orphan
+    return rows.with_columns(disposition=nw.when(orphan).then(_number(ORPHAN)).otherwise(nw.col("disposition")))
 
 
-def _marked_states(rows: Frame, table: Table) -> Frame:
-    """What is still open is current; of a changing entity only its last state is."""
-    if not table.is_cdc:
-        return rows.with_columns(disposition=nw.col("disposition").fill_null("current"))
-    rows = rows.with_columns(_open_lsn=nw.when(nw.col("disposition").is_null()).then(nw.col("lsn")))
-    rows = with_most(rows, "_open_lsn", "_entity")
-    state = nw.when(nw.col("lsn") == nw.col("_most")).then(nw.lit("current")).otherwise(nw.lit("superseded"))
-    return rows.with_columns(disposition=nw.coalesce(nw.col("disposition"), state)).drop("_open_lsn", "_most")
+def _with_last_states(rows: Frame) -> Frame:
+    """Of what is current of a changing entity only its last state stays so."""
+    current = nw.col("disposition") == CURRENT
+    rows = with_most(rows.with_columns(_current_lsn=nw.when(current).then(nw.col("lsn"))), "_current_lsn", "_entity")
+    state = nw.when(current & (nw.col("lsn") != nw.col("_most"))).then(_number(SUPERSEDED))
+    return rows.with_columns(disposition=state.otherwise(nw.col("disposition"))).drop("_current_lsn", "_most")
 
 
 def states(rows: Frame) -> Frame:
     """One row an entity: its last state, with `is_deleted`; a deleted entity keeps the values it had last."""
-    current = nw.col("disposition") == "current"
+    current = nw.col("disposition") == CURRENT
     alive = rows.filter(current & (nw.col("op") != "d")).with_columns(is_deleted=nw.lit(False))
     deletes = rows.filter(current & (nw.col("op") == "d"))
     before = rows_of(rows, deletes, "_entity")
-    before = before.filter((nw.col("disposition") == "superseded") & (nw.col("op") != "d"))
+    before = before.filter((nw.col("disposition") == SUPERSEDED) & (nw.col("op") != "d"))
     before = before.unique("_entity", keep="last", order_by=["lsn"])
     times = deletes.select("_entity", _event="event_ts", _ingest="ingest_ts")
     gone = before.join(times, on="_entity", how="inner")
@@ -182,12 +187,12 @@ def states(rows: Frame) -> Frame:
 
 
 # --- accounts and people ----------------------------------------------------------------------------------------------
-def accounts(rows: Frame) -> Frame:
+def account_states(rows: Frame) -> Frame:
     """One row an account that is not erased: `node`, current values, match keys, first_event_ts, last_ingest_ts.
 
     Most accounts have one row, which tells both times; only superseded rows are grouped.
     """
-    superseded = rows.filter(nw.col("disposition") == "superseded")
+    superseded = rows.filter(nw.col("disposition") == SUPERSEDED)
     before = superseded.group_by("_entity").agg(_first=nw.col("event_ts").min(), _last=nw.col("ingest_ts").max())
     last = with_columns_of(states(rows).drop("disposition", "op", "lsn"), before, on="_entity")
     earlier = (nw.col("_first") < nw.col("event_ts")).fill_null(False)
@@ -197,6 +202,12 @@ def accounts(rows: Frame) -> Frame:
         last_ingest_ts=nw.when(later).then(nw.col("_last")).otherwise(nw.col("ingest_ts")),
     )
     return last.drop("_entity", "_first", "_last").rename({"_row_number": "node"})
+
+
+def accounts(account_states: Frame) -> Frame:
+    """Accounts without the match keys that only identity reads, so that those are freed when it is done."""
+    left = {*MATCH_KEYS["customers"]} - {"email_key"}
+    return account_states.select([name for name in account_states.collect_schema().names() if name not in left])
 
 
 def directory(identified: Frame, erased: Frame) -> Frame:
@@ -259,7 +270,7 @@ def live_people(people: Frame) -> Frame:
 def blocked_devices(rows: Frame) -> Frame:
     """Devices that more accounts use than a device may: (kind, key, account_count, account_limit)."""
     used = rows.select("_device", "_account", "disposition").filter(
-        (nw.col("disposition") == "current") & ~nw.col("_account").is_null() & ~nw.col("_device").is_null()
+        (nw.col("disposition") == CURRENT) & ~nw.col("_account").is_null() & ~nw.col("_device").is_null()
     )
     pairs = used.select("_device", "_account").unique(["_device", "_account"])
     counts = pairs.group_by("_device").agg(account_count=nw.len())
@@ -287,8 +298,9 @@ def visits(rows: Frame, blocked_devices: Frame) -> Frame:
     ids = rows.select("_device", "anonymous_id")
     shared = rows_of(ids, blocked_devices.select(anonymous_id="key"), "anonymous_id").select("_device")
     shared = shared.unique("_device").with_columns(is_shared=nw.lit(True))
-    events = rows.select("_row_number", "event_ts", "ingest_ts", "person", "_device", "_account", "disposition")
-    events = with_columns_of(events.filter(nw.col("disposition") == "current"), shared, "_device")
+    events = rows.filter(nw.col("disposition") == CURRENT)
+    events = events.select("_row_number", "event_ts", "ingest_ts", "person", "_device", "_account")
+    events = with_columns_of(events, shared, "_device")
     device = nw.when(nw.col("is_shared").is_null()).then(nw.col("_device") * 3)
     account, nobody = nw.col("_account") * 3 + 1, nw.col("_row_number") * 3 + 2
     events = events.with_columns(_visitor=nw.coalesce(device, account, nobody))
@@ -341,7 +353,7 @@ def conformed(rows: Frame, people: Frame, table: Table) -> Frame:
 
 def clickstream(rows: Frame, visits: Frame, people: Frame) -> Frame:
     """Events with their person and session_id: the visit's first event by (event_ts, event_id)."""
-    current = rows.filter(nw.col("disposition") == "current").drop("person")
+    current = rows.filter(nw.col("disposition") == CURRENT).drop("person")
     given = visits.select("_row_number", "visit", "person")
     events = current.join(given, on="_row_number", how="inner")
     first = events.with_columns(_start=nw.col("event_ts").min().over("visit"))
@@ -352,13 +364,13 @@ def clickstream(rows: Frame, visits: Frame, people: Frame) -> Frame:
 
 def quarantine(rows: Frame, findings: Frame, table: Table) -> Frame:
     """Quarantined rows of one source: (source, row_number, rule, detail)."""
-    bad = rows.select("_row_number", "record_id", "disposition").filter(nw.col("disposition").is_in(QUARANTINED))
+    bad = rows.select("_row_number", "record_id", "disposition").filter(nw.col("disposition").is_in(ALL_QUARANTINED))
     bad = bad.rename({"_row_number": "row_number"})
     account = nw.concat_str([nw.lit("no account "), nw.col("record_id").fill_null("is named")])
     other = nw.lit(f"{', '.join(table.key)} stands with another content")
     faults = findings.filter(nw.col("column").is_null())
     parts = [
-        bad.filter(nw.col("disposition") == "quarantined").join(faults, on="row_number", how="inner"),
+        bad.filter(nw.col("disposition") == QUARANTINED).join(faults, on="row_number", how="inner"),
         _with_reason(bad.filter(nw.col("disposition") == CONFLICT), "one_content_per_key", other),
         _with_reason(bad.filter(nw.col("disposition") == ORPHAN), "account_exists", account),
     ]
@@ -374,25 +386,26 @@ def _with_reason(rows: Frame, rule: str, detail: nw.Expr) -> Frame:
 def field_issues(rows: Frame, findings: Frame, table: Table) -> Frame:
     """Unreadable cells of kept rows of one source: (source, row_number, column, rule)."""
     kept = rows.select("disposition", row_number="_row_number")
-    kept = kept.filter(nw.col("disposition").is_in(["current", "superseded"]))
+    kept = kept.filter(nw.col("disposition").is_in([CURRENT, SUPERSEDED]))
     held = findings.filter(~nw.col("column").is_null()).join(kept, on="row_number", how="inner")
     return held.select(nw.lit(table.name).alias("source"), "row_number", "column", "rule")
 
 
-def told(disposition: str) -> str:
-    """A disposition as it is published.
+def told(disposition: int) -> str:
+    """The name of a disposition.
 
-    >>> told(ORPHAN), told("current")
+    >>> told(ORPHAN), told(CURRENT)
     ('quarantined', 'current')
     """
-    return "quarantined" if disposition in QUARANTINED else disposition
+    return DISPOSITIONS[QUARANTINED if disposition in ALL_QUARANTINED else disposition]
 
 
 def dispositions(rows: Frame, table: Table) -> Frame:
     """Rows of one source by what became of them: (source, disposition, row_count)."""
-    is_bad = nw.col("disposition").is_in(QUARANTINED)
-    told = nw.when(is_bad).then(nw.lit("quarantined")).otherwise(nw.col("disposition"))
-    counts = rows.select(disposition=told).group_by("disposition").agg(row_count=nw.len())
+    number = nw.col("disposition")
+    number = nw.when(number.is_in(ALL_QUARANTINED)).then(_number(QUARANTINED)).otherwise(number)
+    counts = rows.select(number=number.cast(nw.Int64())).group_by("number").agg(row_count=nw.len())
+    counts = named(counts, "number", DISPOSITIONS, "disposition")
     return counts.select(
         source=nw.lit(table.name), disposition="disposition", row_count=nw.col("row_count").cast(nw.Int64())
     )

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from c360lib import consent as consent_layers
 from c360lib.engine import Engine
 from c360lib.rules import CHANNELS, PURPOSES
+from c360lib.silver import CURRENT
 from tests.support import (
     AS_OF,
     UNSHRUNK,
@@ -466,7 +467,7 @@ def test_a_status_that_is_not_a_grant_blocks(engine: Engine) -> None:
     names = ("person", "node", "event_ts", "expires_ts")
     columns = {name: pa.array([n for n, _ in enumerate(statuses)], pa.int64()) for name in names}
     columns |= {"status": pa.array(statuses), "is_account_deleted": pa.array([False] * len(statuses))}
-    fixed = {"disposition": "current", "purpose": "marketing", "channel": "email", "event_name": "sent"}
+    fixed = {"disposition": CURRENT, "purpose": "marketing", "channel": "email", "event_name": "sent"}
     columns |= {name: pa.array([text] * len(statuses)) for name, text in {**fixed, "event_id": "C1"}.items()}
     rows = pa.table(columns)
     said = engine.table(

@@ -31,7 +31,7 @@ Pair = tuple[str, str]
 REVIEW_STEP = 25
 DEFAULT_REVIEWS = 200
 CURVE_FROM_BITS = -5
-_EVIDENCE = ("accounts", "key_holders", "match_fields", "identity_model")
+_EVIDENCE = ("account_states", "key_holders", "match_fields", "identity_model")
 # The queue shows what a person is worth; its order does not depend on it.
 _NO_VALUE = pa.table({"person": pa.array([], pa.int64()), "lifetime_value_cents": pa.array([], pa.int64())})
 
@@ -174,7 +174,7 @@ class Matching:
         self, engine: Engine, at: Moment, tables: Mapping[str, pa.Table], decisions: Sequence[pa.RecordBatch]
     ) -> None:
         self.engine, self.at, self.decisions = engine, at, decisions
-        self.accounts, self.holders = tables["accounts"], tables["key_holders"]
+        self.accounts, self.holders = tables["account_states"], tables["key_holders"]
         self.has_model = len(tables["identity_model"]) > 0
         lowest = CURVE_FROM_BITS * 1000
         self.scores = probabilistic.scores(
@@ -193,7 +193,7 @@ class Matching:
         is_link = pc.and_(scores["is_link"], pc.greater_equal(scores["millibits"], link_from))
         scores = scores.set_column(scores.column_names.index("is_link"), "is_link", is_link)
         given = {
-            "accounts": self.accounts,
+            "account_states": self.accounts,
             "key_holders": self.holders,
             "match_scores": scores,
             "decisions_rows": pa.Table.from_batches([*self.decisions, *more_decisions], contract.typed_schema(STEWARD)),

@@ -47,11 +47,21 @@ def _with_persons(rows: Frame, clusters: Frame) -> Frame:
     return rows.with_columns(_one=nw.min_horizontal(*ends), _other=nw.max_horizontal(*ends)).drop("_left", "_right")
 
 
-def records(pairs: Frame, identified: Frame, people: Frame, value: Frame) -> Frame:
+def keys(account_states: Frame, refused: Frame, scores: Frame) -> Frame:
+    """The match keys of accounts that a steward may be asked about: (node, first_name_key, ...)."""
+    return account_states.select("node", *KEYS).join(_ends(refused, scores), on="node", how="semi")
+
+
+def _ends(*pairs: Frame) -> Frame:
+    """The nodes of pairs."""
+    return nw.concat([part.select(node=end) for part in pairs for end in ("left", "right")]).unique("node")
+
+
+def records(pairs: Frame, keys: Frame, identified: Frame, people: Frame, value: Frame) -> Frame:
     """One row an account of a pair: `node`, what is shown and compared of it, and its person's id and value."""
-    asked = nw.concat([pairs.select(node=end) for end in ("left", "right")]).unique("node")
     shown = ["node", "person", "record_id", "is_deleted", *(column.name for column in REVIEWED)]
-    rows = identified.select(*dict.fromkeys([*shown, *KEYS])).join(asked, on="node", how="semi")
+    rows = identified.select(*shown).join(_ends(pairs), on="node", how="semi")
+    rows = rows.join(keys, on="node", how="inner")
     rows = rows.join(people.select("person", "profile_id"), on="person", how="inner")
     rows = rows.join(value.select("person", value_cents="lifetime_value_cents"), on="person", how="left")
     return rows.with_columns(nw.col("value_cents").fill_null(0))
