@@ -10,6 +10,7 @@ blocks of a file are numbered side by side. Every other id gets its number from 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -25,10 +26,18 @@ DEVICE = "anonymous_id"
 NOBODY = -1
 _MOST_DIGITS, _MOST_HEADS, _SAMPLE = 15, 64, 1_000
 _WORD = 16
+_PIECE = 16_384  # as many at a time stay in the cache of a processor, and their memory is used again
+_PADDING = np.zeros(_WORD, np.uint8)
 _ZEROS, _SIXES, _HIGH = (np.uint64(int(byte * 8, 16)) for byte in ("30", "06", "f0"))
+_STEPS = (
+    (10 << 8 | 1, 8, 0x00FF00FF00FF00FF),
+    (100 << 16 | 1, 16, 0x0000FFFF0000FFFF),
+    (10_000 << 32 | 1, 32, 0x00000000FFFFFFFF),
+)
 _FACTOR = 6364136223846793005
 Ints = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
+Bytes = npt.NDArray[np.uint8]
 Flags = npt.NDArray[np.bool_]
 
 
@@ -125,8 +134,8 @@ class _Space:
         """The number that the text itself tells; NOBODY where it is to be looked up."""
         if self._heads is None and len(texts):
             self._heads = _frequent_heads(texts)
-        number = _from_digits(texts, self._heads or [])
-        return pa.array(number, mask=np.asarray(pc.is_null(texts)) if texts.null_count else None)
+        number = pa.array(_from_digits(texts, self._heads or []))
+        return pc.if_else(pc.is_valid(texts), number, None) if texts.null_count else number
 
     def looked_up(self, texts: pa.ChunkedArray) -> pa.Array:
         """Numbers from the dictionary, below NOBODY; a text not seen before gets the next one down."""
@@ -151,20 +160,48 @@ def _frequent_heads(texts: pa.Array) -> list[bytes]:
 
 def _from_digits(texts: pa.Array, heads: list[bytes]) -> Ints:
     """The number of each text that is one of the heads and digits; NOBODY for any other."""
+    if not heads:
+        return np.full(len(texts), NOBODY)
     starts, data = text_buffers(texts)
-    starts, data = starts - starts[0], data[starts[0] : starts[-1]]
-    padding = np.zeros(_WORD, np.uint8)
-    data = np.concatenate([padding, data, padding])
-    words = np.ndarray(len(data) - _WORD + 1, f"V{_WORD}", data, strides=(1,))  # each begins one byte later
-    first, last = (words[at].view("<u8").reshape(-1, 2) for at in (starts[:-1] + _WORD, starts[1:]))
-    lengths = np.diff(starts)
-    code, digits = np.zeros(len(texts), np.int64), np.zeros(len(texts), np.intp)
-    for place, head in enumerate(heads):
-        count = lengths - len(head)
-        found = _begins_with(first, head) & (count > 0) & (count <= _MOST_DIGITS)
-        code[found], digits[found] = place, count[found]
-    value, is_number = _value(last, digits)
-    return np.where(is_number & (digits > 0), (value * (_MOST_DIGITS + 1) + digits) * _MOST_HEADS + code, NOBODY)
+    numbers = np.empty(len(texts), np.int64)
+    for piece in _pieces(len(texts)):
+        _number_piece(starts[piece.start : piece.stop + 1], data, heads, numbers[piece])
+    return numbers
+
+
+def _pieces(count: int) -> Iterator[slice]:
+    return (slice(at, min(at + _PIECE, count)) for at in range(0, count, _PIECE))
+
+
+def _number_piece(starts: npt.NDArray[np.int32], data: Bytes, heads: list[bytes], numbers: Ints) -> None:
+    """Set the numbers of the texts of one piece; as much stands before and after them as is read of a short one."""
+    data = np.concatenate([_PADDING, data[starts[0] : starts[-1]], _PADDING])
+    at = starts.astype(np.intp) - starts[0]
+    first = _words_at(data[_WORD:], at[:-1], 2 if max(map(len, heads)) > 8 else 1)
+    place, digits = _heads_and_digits(first, np.diff(starts), heads)
+    value, is_number = _value(_words_at(data, at[1:], 2), digits)
+    np.multiply(value, (_MOST_DIGITS + 1) * _MOST_HEADS, out=numbers)
+    numbers += np.multiply(digits, _MOST_HEADS, dtype=np.int32) + place - 1
+    np.copyto(numbers, NOBODY, where=~is_number | (place == 0))
+
+
+def _words_at(data: Bytes, at: npt.NDArray[np.intp], count: int) -> Words:
+    """So many words of the data from each of those places on."""
+    words = np.ndarray(len(data) - 8 * count + 1, f"V{8 * count}", data, strides=(1,))  # each begins one byte later
+    return words[at].view("<u8").reshape(-1, count)
+
+
+def _heads_and_digits(first: Words, lengths: npt.NDArray[np.int32], heads: list[bytes]) -> tuple[Bytes, Bytes]:
+    """The place of each text's head, counted from 1, and how many bytes follow it; 0 and any count where no head fits.
+
+    Of several that fit it is the longest, which comes last among heads in order.
+    """
+    length = np.minimum(lengths, 255).astype(np.uint8)
+    place = np.zeros(len(length), np.uint8)
+    for number, head in enumerate(heads, 1):
+        fits = _begins_with(first, head) & (length - (len(head) + 1) < _MOST_DIGITS)  # bytes wrap below 0
+        np.maximum(place, fits * np.uint8(number), out=place)
+    return place, length - np.take(np.array([0, *map(len, heads)], np.uint8), place)
 
 
 def _words(text: bytes) -> Words:
@@ -172,7 +209,7 @@ def _words(text: bytes) -> Words:
 
 
 def _begins_with(first: Words, head: bytes) -> Flags:
-    """Whether the first bytes of a text, as two words, are the head's."""
+    """Whether the first bytes of a text, as words, are the head's."""
     same = np.ones(len(first), bool)
     for at in range(0, len(head), 8):
         part = head[at : at + 8]
@@ -184,16 +221,19 @@ def _begins_with(first: Words, head: bytes) -> Flags:
 _LAST = np.stack([_words((b"\xff" * count).rjust(_WORD, b"\0")) for count in range(_WORD + 1)])
 
 
-def _value(last: Words, digits: npt.NDArray[np.intp]) -> tuple[Ints, Flags]:
-    """What so many last bytes of a text, as two words, say as a number, and whether they are digits.
+def _value(last: Words, digits: Bytes) -> tuple[Ints, Flags]:
+    """What so many last bytes of a text, as two words, say as a number, and whether they are digits; `last` is used up.
 
     Eight digits at once: pairs of neighbours are summed to tens, hundreds, ten thousands, each in its part of the word.
     """
-    ones = (last ^ _ZEROS) & np.take(_LAST, digits, axis=0)
-    beyond = ((ones + _SIXES) | ones) & _HIGH
-    twos = (ones * np.uint64(10 << 8 | 1) >> np.uint64(8)) & np.uint64(0x00FF00FF00FF00FF)
-    fours = (twos * np.uint64(100 << 16 | 1) >> np.uint64(16)) & np.uint64(0x0000FFFF0000FFFF)
-    eights = (fours * np.uint64(10_000 << 32 | 1) >> np.uint64(32)).view(np.int64)
+    last ^= _ZEROS
+    last &= np.take(_LAST, digits, axis=0, mode="clip")
+    beyond = ((last + _SIXES) | last) & _HIGH
+    for weight, bits, kept in _STEPS:
+        last *= weight
+        last >>= bits
+        last &= kept
+    eights = last.view(np.int64)
     return eights[:, 0] * 100_000_000 + eights[:, 1], (beyond[:, 0] | beyond[:, 1]) == 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from unittest.mock import patch
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from c360lib import numbering
 from c360lib.numbering import Numbers, repeated
 from c360lib.schemas import RAW
 
@@ -49,6 +51,60 @@ def test_a_key_of_two_columns_is_one_number(keys: list[tuple[str, str]]) -> None
     found = Numbers().numbered(text, table)
     numbers = found["_entity"].to_pylist()
     assert len(set(keys)) == len(set(numbers)) == len(set(zip(keys, numbers, strict=True)))
+
+
+@settings(deadline=None)
+@given(IDS, st.integers(1, 4))
+def test_ids_are_numbered_piece_by_piece_as_at_once(ids: list[str | None], size: int) -> None:
+    """Wherever one piece ends and the next begins, in rows that are cut out of others, too."""
+    columns = {"event_id": [ids], "record_id": [ids], "anonymous_id": [ids]}
+    text = rows("clickstream", **columns)
+    at_once = Numbers().numbered(text, RAW["clickstream"])
+    with patch.object(numbering, "_PIECE", size):
+        assert Numbers().numbered(text, RAW["clickstream"]).equals(at_once)
+        found = Numbers().of(RAW["clickstream"])
+        block = text.to_batches()[0] if ids else pa.record_batch([pa.array([], pa.string())] * 3, text.column_names)
+        whole, end = found.begun(block), found.begun(block.slice(len(ids) // 2))
+    assert end.equals(whole.slice(len(ids) // 2))
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(TEXTS), st.booleans())))
+def test_a_null_that_has_bytes_has_no_number(cells: list[tuple[str, bool]]) -> None:
+    """Its bytes are those of another text, or of none; the texts beside it keep their numbers."""
+    ids = pa.array([text for text, _ in cells], pa.string())
+    known = pa.array([is_known for _, is_known in cells], pa.bool_())
+    partly = pa.StringArray.from_buffers(len(ids), *ids.buffers()[1:], known.buffers()[1])
+    table = RAW["campaign_events"]
+    numbers = Numbers().of(table)
+    names = ["event_id", "record_id"]
+    whole, part = (numbers.begun(pa.record_batch([column, column], names)) for column in (ids, partly))
+    for one, other, (_, is_known) in zip(*(b["_account"].to_pylist() for b in (whole, part)), cells, strict=True):
+        assert other == (one if is_known else None)
+
+
+@pytest.mark.parametrize("head", ["", "a", "a:bcdef", "a:bcdefg", "a:bcdefgh", "a:b:c:d:e:f:g:h:"])
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 14, 15])
+def test_digits_tell_a_number_whatever_their_count_and_the_length_of_the_head(head: str, count: int) -> None:
+    """Without a dictionary, so above NOBODY; one byte that is no digit, anywhere among them, and it is looked up."""
+    digits = "123456789012345"[-count:]
+    odd = [head + digits[:at] + byte + digits[at + 1 :] for at in range(count - 1) for byte in "/:\u00e4"]
+    block = pa.record_batch([pa.array([head + "5", head + digits, *odd])] * 2, ["event_id", "record_id"])
+    numbers = Numbers().of(RAW["campaign_events"])
+    numbers.begun(block.slice(0, 2))
+    found = numbers.begun(block)["_account"].to_pylist()
+    assert min(found[:2]) > -1
+    assert set(found[2:]) <= {-1}
+
+
+@pytest.mark.parametrize("count", [0, 16, 17, 255, 256, 258, 271, 65_538])
+def test_more_digits_than_a_number_holds_are_looked_up(count: int) -> None:
+    """So is a head that no digit follows: none is taken for an id whose digits are the last of these."""
+    block = pa.record_batch([pa.array(["a1", "a111", "a" + count * "1"])] * 2, ["event_id", "record_id"])
+    numbers = Numbers().of(RAW["campaign_events"])
+    numbers.begun(block.slice(0, 2))
+    found = numbers.begun(block)["_account"].to_pylist()
+    assert [number == -1 for number in found] == [False, False, True]
 
 
 @settings(deadline=None)
