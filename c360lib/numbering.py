@@ -237,34 +237,41 @@ def _value(last: Words, digits: Bytes) -> tuple[Ints, Flags]:
     return eights[:, 0] * 100_000_000 + eights[:, 1], (beyond[:, 0] | beyond[:, 1]) == 0
 
 
-def repeated(key: Ints, lsn: Ints | None = None) -> npt.NDArray[np.bool_]:
+def repeated(key: Ints, lsn: Ints | None = None) -> Flags:
     """True where another row has the same numbers.
 
     >>> repeated(np.array([7, 7, 8, 7]), np.array([1, 2, 1, 1])).tolist()
     [True, False, False, True]
     """
-    mixed = key if lsn is None else key * _FACTOR + lsn
+    at = np.flatnonzero(_mix_as_another(key, lsn))
+    at = at[np.lexsort([key[at]] if lsn is None else [lsn[at], key[at]])]
+    one, next_one = at[:-1], at[1:]
+    same = key[one] == key[next_one]
+    if lsn is not None:
+        same &= lsn[one] == lsn[next_one]
     found = np.zeros(len(key), bool)
-    if not len(key):
-        return found
-    bucket = _bucket(mixed, len(key))
-    at = np.flatnonzero((np.bincount(bucket) > 1)[bucket])  # most rows have theirs alone and need no search
-    ordered = np.sort(mixed[at])
-    twice = ordered[1:][ordered[1:] == ordered[:-1]]
-    if not len(twice):
-        return found
-    is_of_twice = np.zeros(bucket.max() + 1, bool)
-    is_of_twice[_bucket(twice, len(key))] = True
-    at = at[is_of_twice[bucket[at]]]
-    found[at] = twice[np.minimum(np.searchsorted(twice, mixed[at]), len(twice) - 1)] == mixed[at]
-    if lsn is not None:  # different pairs may mix to one number
-        at = np.flatnonzero(found)
-        _, same, counts = np.unique(np.stack([key[at], lsn[at]]), axis=1, return_inverse=True, return_counts=True)
-        found[at] = counts[same] > 1
+    found[one[same]] = found[next_one[same]] = True
     return found
 
 
-def _bucket(numbers: Ints, count: int) -> Ints:
-    """The bucket of each number, of two to four times as many as there are numbers."""
-    bits = (2 * count).bit_length()
-    return (numbers * _FACTOR >> (64 - bits)) & ((1 << bits) - 1)
+def _mix_as_another(key: Ints, lsn: Ints | None) -> Flags:
+    """True where a row's numbers, mixed, begin with the bits of another row's: wherever they are equal, seldom else.
+
+    The bits below tell the row, so sorting has nothing to carry along.
+    """
+    row_bits = np.uint64((1 << len(key).bit_length()) - 1)
+    mixed = np.empty(len(key), np.uint64)
+    for piece in _pieces(len(key)):
+        numbers = key[piece] * _FACTOR
+        if lsn is not None:
+            numbers = (numbers + lsn[piece]) * _FACTOR
+        rows = np.arange(piece.start, piece.stop, dtype=np.uint64)
+        mixed[piece] = numbers.view(np.uint64) & ~row_bits | rows
+    mixed.sort()
+    found = np.zeros(len(key), bool)
+    for piece in _pieces(len(key)):
+        ordered = mixed[piece.start : piece.stop + 1]
+        at = np.flatnonzero((ordered[1:] ^ ordered[:-1]) <= row_bits)
+        for one in (ordered[at], ordered[at + 1]):
+            found[(one & row_bits).view(np.int64)] = True
+    return found

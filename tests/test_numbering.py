@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from unittest.mock import patch
 
@@ -139,18 +140,45 @@ def test_ids_with_few_or_many_texts_before_their_digits_are_told_apart(heads: in
     assert len(seen) == len(set(seen.values()))
 
 
+FACTOR = 6364136223846793005  # what key and lsn are mixed with
+SMALL = st.integers(-2, 3)
+MIXED = st.tuples(SMALL, SMALL).map(lambda pair: (pair[0], as_int64(pair[1] - pair[0] * FACTOR)))
+ALIKE = st.tuples(SMALL.map(lambda small: as_int64(small * pow(FACTOR, -1, 2**64))), SMALL)
+
+
+def as_int64(number: int) -> int:
+    """What is left of a number in 64 bits."""
+    return (number + 2**63) % 2**64 - 2**63
+
+
 @settings(deadline=None)
-@given(st.lists(st.tuples(st.integers(-2, 3), st.integers(-2, 3)), max_size=12))
-def test_rows_of_one_key_are_repeated(keys: list[tuple[int, int]]) -> None:
-    """Each row of a pair, or of a number, that stands more than once."""
+@given(st.lists(st.tuples(SMALL, SMALL) | MIXED | ALIKE, max_size=20), st.integers(1, 21))
+def test_rows_of_one_key_are_repeated(keys: list[tuple[int, int]], size: int) -> None:
+    """Each row of a pair, or of a number, that stands more than once; rows that only mix alike are not."""
     one, two = (np.array([key[i] for key in keys], np.int64) for i in (0, 1))
-    assert [keys.count(key) > 1 for key in keys] == repeated(one, two).tolist()
-    assert [one.tolist().count(key) > 1 for key in one] == repeated(one).tolist()
+    with patch.object(numbering, "_PIECE", size):
+        found, found_alone = repeated(one, two), repeated(one)
+    pairs, numbers = Counter(keys), Counter(one.tolist())
+    assert [pairs[key] > 1 for key in keys] == found.tolist()
+    assert [numbers[key] > 1 for key in one.tolist()] == found_alone.tolist()
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 40_000])
+def test_rows_without_a_key_are_all_repeated(count: int) -> None:
+    """NOBODY is a key as any other, however often it stands; one row alone is not repeated."""
+    key = np.full(count, -1)
+    assert repeated(key).tolist() == repeated(key, key).tolist() == [count > 1] * count
+    assert not repeated(key, np.arange(count)).any()
 
 
 def test_different_pairs_that_mix_to_one_number_are_not_repeated() -> None:
     """Key and lsn are mixed into one number to be sorted; what is equal there is looked at as it is."""
-    factor = 6364136223846793005
-    key, lsn = np.array([1, 2, 3]), np.array([factor, 0, 5])
-    assert (key * factor + lsn)[0] == (key * factor + lsn)[1]
+    key, lsn = np.array([1, 2, 3]), np.array([FACTOR, 0, 5])
+    assert (key * FACTOR + lsn)[0] == (key * FACTOR + lsn)[1]
     assert repeated(key, lsn).tolist() == [False, False, False]
+
+
+def test_equal_pairs_are_found_among_others_that_mix_as_they_do() -> None:
+    """However the rows that mix to one number stand among each other."""
+    key = np.array([1, 2, 1, 3, 2, 4])
+    assert repeated(key, -key * FACTOR).tolist() == [True, True, True, False, True, False]
