@@ -67,23 +67,29 @@ def read_header(line: bytes, table: Table, file: str) -> Header:
 def blocks(stream: BinaryIO, size: int = BLOCK_BYTES) -> Iterator[bytes]:
     """The rest of a file in pieces of `size` bytes or somewhat more, cut after a line end that is not inside quotes.
 
-    Once a quote stands where none may stand, nobody can say what is inside quotes: the rest is then one piece.
+    Once a quote stands where none may stand, nobody can say what is inside quotes: the rest is then one piece. Where a
+    line ends is looked up first, so that a piece is read at once and need not be put together.
 
-    >>> list(blocks(io.BytesIO(b'a,"x\\ny"\\nb,c\\n'), 2))
-    [b'a,"x\\ny"\\n', b'b,c\\n']
+    >>> list(blocks(io.BytesIO(b'a,"x\\ny"\\nb,c\\nd,e\\n'), 2))
+    [b'a,"x\\ny"\\nb,c\\n', b'd,e\\n']
     """
-    rest = b""
-    while piece := stream.read(size):
-        rest += piece + stream.readline()  # a block that ends where a line does is not copied again
-        cut = _last_record_end(rest)
-        if cut and not _has_sound_quotes(rest[:cut]):
-            yield rest + stream.read()
+    at, wanted = stream.tell(), size
+    while True:
+        stream.seek(at + wanted)
+        line = stream.readline()
+        stream.seek(at)
+        block = stream.read(wanted + len(line))
+        cut = _last_record_end(block)
+        if cut and not _has_sound_quotes(block[:cut]):
+            yield block + stream.read()
             return
         if cut:
-            yield rest[:cut]
-            rest = rest[cut:]
-    if rest:
-        yield rest
+            yield block[:cut]
+        if not line:
+            if rest := block[cut:]:
+                yield rest
+            return
+        at, wanted = (at + cut, size) if cut else (at, 2 * wanted)
 
 
 def _last_record_end(block: bytes) -> int:

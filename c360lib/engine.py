@@ -64,7 +64,7 @@ class Engine(ABC):
     def batches(self, frame: Frame, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """All rows of the frame in the order of its key (text by code point), a batch at a time.
 
-        A layer may give `_place`, a number in that order, which is cheaper to sort by.
+        A layer may give `_place`, a number in that order, which is cheaper to sort by. Text may come as a dictionary.
         """
         yield from _sorted(self.table(frame), _order(frame, key)).to_batches(max_chunksize=BATCH_ROWS)
 
@@ -153,7 +153,8 @@ class Polars(Engine):
         return frame_of(frame.to_native().collect().lazy())
 
     def table(self, frame: Frame) -> pa.Table:
-        return self._arrow(frame.to_native().collect())
+        categories = self._polars.selectors.enum()
+        return frame.to_native().with_columns(categories.cast(self._polars.String)).collect().to_arrow()
 
     def batches(self, frame: Frame, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """As every engine; polars sorts itself, on all cores, and `_place` only where a join left it out of order."""
@@ -163,12 +164,7 @@ class Polars(Engine):
             rows = frame.to_native().collect()
             rows = rows if rows[PLACE].is_sorted() else rows.sort(PLACE)
         for part in rows.iter_slices(BATCH_ROWS):
-            yield from self._arrow(part).to_batches()
-
-    def _arrow(self, rows: Any) -> pa.Table:
-        """A polars table in Arrow; categories leave as the text that they stand for."""
-        polars = self._polars
-        return rows.with_columns(polars.selectors.enum().cast(polars.String)).to_arrow()
+            yield from part.to_arrow().to_batches()
 
 
 class DuckDB(Engine):

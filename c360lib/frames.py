@@ -6,17 +6,21 @@ on pandas and polars a frame keeps the columns it has, where a join or a window 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
 import narwhals as nw
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from c360lib.engine import Frame, Ints, arrow_backed, frame_of, import_engine
 
 _ABSENT = np.iinfo(np.int64).min
+Places = npt.NDArray[np.int32]
 
 
 def with_columns_of(frame: Frame, other: Frame, on: str) -> Frame:
@@ -30,8 +34,9 @@ def with_columns_of(frame: Frame, other: Frame, on: str) -> Frame:
     if frame.implementation.is_polars():
         polars = import_engine("polars", "engines")
         rows, others, at = _matched(frame, other, on)
-        place = polars.Series(pa.array(at, mask=at < 0))
-        return frame_of(rows.hstack(others.drop(on).select(polars.all().gather(place))).lazy())
+        place = polars.Series(pa.array(at.view(np.uint32), mask=at < 0))  # an index of polars has this type
+        others = others.drop(on).rechunk()  # of many pieces each cell would be looked for in all of them
+        return frame_of(rows.hstack(others.select(polars.all().gather(place))).lazy())
     return frame.join(other, on=on, how="left")
 
 
@@ -59,7 +64,7 @@ def with_cells_of(frame: Frame, other: Frame, on: str) -> Frame:
     return changed.drop(*(f"{n}_of_other" for n in names))
 
 
-def _replaced(cells: Any, others: Any, at: Ints) -> Any:
+def _replaced(cells: Any, others: Any, at: Places) -> Any:
     """Arrow-backed cells of pandas with others, each at its place, in place of their own."""
     there = np.flatnonzero(at >= 0)
     there = there[~others.take(at[there]).isna()]
@@ -76,7 +81,7 @@ def rows_of(frame: Frame, other: Frame, on: str) -> Frame:
     return frame.join(other.select(on).unique(on), on=on, how="semi")
 
 
-def _matched(frame: Frame, other: Frame, on: str) -> tuple[Any, Any, Ints]:
+def _matched(frame: Frame, other: Frame, on: str) -> tuple[Any, Any, Places]:
     """Two frames as tables of pandas or polars, and where in the other each row's number stands; -1: nowhere."""
     rows, others = frame.collect().to_native(), other.collect().to_native()
     if frame.implementation.is_polars():
@@ -85,19 +90,22 @@ def _matched(frame: Frame, other: Frame, on: str) -> tuple[Any, Any, Ints]:
     return rows, others, _places(_integers(rows[on]), _integers(others[on]))
 
 
-def _places(numbers: Ints, within: Ints) -> Ints:
+def _places(numbers: Ints, within: Ints) -> Places:
     """Where each number stands within others, which are distinct; -1 where it does not."""
     from pandas import Index
 
     if len(within) and within.min() >= 0 and within.max() <= 4 * (len(numbers) + len(within)):
-        row_of = np.full(within.max() + 2, -1)
-        row_of[within] = np.arange(len(within))
-        place: Ints = row_of[numbers.clip(-1, len(row_of) - 1)]
-        return place
+        row_of = np.full(within.max() + 2, -1, np.int32)
+        row_of[within] = np.arange(len(within), dtype=np.int32)
+        found: Places = row_of[numbers.clip(-1, len(row_of) - 1)]
+        return found
     if len(within) > len(numbers) // 8 or (numbers[1:] <= numbers[:-1]).any():
-        wanted: Any = numbers
-        return Index(within).get_indexer(wanted).astype(np.int64)
-    place = np.full(len(numbers), -1)
+        index: Any = Index(within)
+        index.get_indexer(numbers[:1])  # makes its hash table, which threads may then read side by side
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            parts = pool.map(index.get_indexer, np.array_split(numbers, os.cpu_count() or 1))
+            return np.concatenate(list(parts), dtype=np.int32)
+    place = np.full(len(numbers), -1, np.int32)
     at = np.searchsorted(numbers, within).clip(max=len(numbers) - 1)  # a few among rows in order are found faster
     there = np.flatnonzero(numbers[at] == within)
     place[at[there]] = there
@@ -145,15 +153,31 @@ def _runs(gap: int, who: Ints, at: Ints, number: Ints) -> Ints:
     from pandas import factorize
 
     code, distinct = factorize(who)
-    first = at.min(initial=0)
-    span = int(at.max(initial=0) - first + 1)
-    one_key = len(distinct) * span < 1 << 62
-    order = np.lexsort((number, code * span + (at - first)) if one_key else (number, at, code))
-    begins = np.ones(len(order), bool)
-    begins[1:] = (np.diff(code[order]) != 0) | (np.diff(at[order]) > gap)
+    span = int(at.max(initial=0) - at.min(initial=0) + 1) + gap  # so that from one to the next it is more than a gap
+    begins = np.ones(len(who), bool)
+    if len(distinct) * span < 1 << 62:
+        code *= span
+        code += at
+        order = np.argsort(code)
+        step = np.diff(code[order])
+        begins[1:] = step > gap
+        _order_ties(order, step == 0, code, number)
+    else:
+        order = np.lexsort((number, at, code))
+        begins[1:] = (np.diff(code[order]) != 0) | (np.diff(at[order]) > gap)
+    starts = np.flatnonzero(begins)
     run = np.empty(len(order), np.int64)
-    run[order] = number[order][begins][np.cumsum(begins) - 1]
+    run[order] = np.repeat(number[order[starts]], np.diff(starts, append=len(order)))
     return run
+
+
+def _order_ties(order: Ints, is_next_equal: npt.NDArray[np.bool_], key: Ints, then: Ints) -> None:
+    """Put rows of equal key, which stand side by side in `order`, in the order of a second number."""
+    tied = np.zeros(len(order), bool)
+    tied[1:] = is_next_equal
+    tied[:-1] |= is_next_equal
+    rows = order[tied]
+    order[tied] = rows[np.lexsort((then[rows], key[rows]))]
 
 
 def one_each(frame: Frame, by: str, text: str, keep: Literal["first", "last"] = "first") -> Frame:
@@ -183,6 +207,18 @@ def last_each(frame: Frame, by: str, number: str, text: str) -> Frame:
     tied = tied[pc.sort_indices(pa.array(table[text].iloc[tied])).to_numpy()]
     last[group[tied]] = tied  # of several rows of one group the last stays
     return frame_of(table.take(last[last >= 0]))
+
+
+def in_order(frame: Frame, text: str, place: str) -> Frame:
+    """The frame with `place`, from 0, in the order of a column of text; pandas and polars keep the rows so, too.
+
+    polars sorts once, where a window and a sort would do it twice.
+    """
+    if frame.implementation.is_polars():
+        polars = import_engine("polars", "engines")
+        rows = frame.to_native().sort(text).with_row_index(place)
+        return frame_of(rows.with_columns(polars.col(place).cast(polars.Int64)))
+    return frame.with_row_index(place, order_by=[text]).with_columns(nw.col(place).cast(nw.Int64())).sort(place)
 
 
 def crossed(frame: Frame, other: Frame) -> Frame:

@@ -78,6 +78,7 @@ class SourceNumbers:
             self._spaces["_entity"] = (table.entity, _Space())
         if DEVICE in table.column_names:
             self._spaces["_device"] = ((DEVICE,), _Space())
+        self._unfinished: set[str] = set()
 
     def schema(self, typed: pa.Schema) -> pa.Schema:
         """The schema of blocks that are begun, from that of typed rows."""
@@ -87,7 +88,11 @@ class SourceNumbers:
 
     def begun(self, rows: pa.RecordBatch) -> pa.RecordBatch:
         """A block with the numbers that its texts tell; an absent text has none."""
-        numbers = [space.numbers(_texts(rows, columns)) for columns, space in self._spaces.values()]
+        numbers = []
+        for name, (columns, space) in self._spaces.items():
+            numbers.append(space.numbers(_texts(rows, columns)))
+            if pc.index(numbers[-1], NOBODY).as_py() >= 0:
+                self._unfinished.add(name)
         return pa.record_batch([*rows.columns, *numbers], schema=self.schema(rows.schema))
 
     def finished(self, rows: pa.Table) -> pa.Table:
@@ -95,11 +100,11 @@ class SourceNumbers:
 
         An entity is always a number, NOBODY where part of its key is absent.
         """
-        for name, (columns, space) in self._spaces.items():
+        for name in sorted(self._unfinished):
+            columns, space = self._spaces[name]
             left = pc.fill_null(pc.equal(rows[name], NOBODY), False).combine_chunks()
-            if left.true_count:
-                found = space.looked_up(_texts(rows.filter(left), columns))
-                rows = _with(rows, name, pc.replace_with_mask(rows[name].combine_chunks(), left, found))
+            found = space.looked_up(_texts(rows.filter(left), columns))
+            rows = _with(rows, name, pc.replace_with_mask(rows[name].combine_chunks(), left, found))
         entity = rows["_entity"] if "_entity" in self._spaces else rows["_account"]
         entity = pc.fill_null(entity, NOBODY)
         is_ordered = self._table.is_cdc and "lsn" in rows.column_names

@@ -11,7 +11,17 @@ import narwhals as nw
 
 from c360lib.contract import MATCH_KEYS
 from c360lib.engine import Frame
-from c360lib.frames import named, null_of, one_each, rows_of, with_cells_of, with_columns_of, with_most, with_runs
+from c360lib.frames import (
+    in_order,
+    named,
+    null_of,
+    one_each,
+    rows_of,
+    with_cells_of,
+    with_columns_of,
+    with_most,
+    with_runs,
+)
 from c360lib.rules import MAX_ACCOUNTS_PER_DEVICE, SESSION_GAP_SECONDS
 from c360lib.schemas import SILVER, Table
 
@@ -262,8 +272,7 @@ def live_people(people: Frame) -> Frame:
     On pandas and polars the rows stand in that order: what is made of them row by row need not be sorted again.
     """
     live = people.filter(nw.col("live_record_count") > 0).select("person", "profile_id")
-    live = live.with_row_index("place", order_by=["profile_id"]).with_columns(nw.col("place").cast(nw.Int64()))
-    return live.sort("place")
+    return in_order(live, "profile_id", "place")
 
 
 # --- behaviour --------------------------------------------------------------------------------------------------------

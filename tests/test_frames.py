@@ -12,7 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from c360lib.engine import Engine, Frame, open_engine
-from c360lib.frames import crossed, last_each, named, rows_of, with_cells_of, with_columns_of, with_most, with_runs
+from c360lib.frames import (
+    crossed,
+    in_order,
+    last_each,
+    named,
+    rows_of,
+    with_cells_of,
+    with_columns_of,
+    with_most,
+    with_runs,
+)
 from tests.support import FAST
 
 WORDS = st.sampled_from(["", "a", "b", "é", "Z", "\uffff", "😀"])
@@ -86,6 +96,18 @@ def test_each_row_meets_each_other(engine: Engine) -> None:
         type(engine).__name__ not in ("Pandas", "Polars") and sorted(expected) == sorted(found)
     )
     assert [] == rows_in(engine, crossed(one.head(0), two))
+
+
+def test_rows_come_in_the_order_of_a_text(engine: Engine) -> None:
+    """By code point, counted from 0; on the engines that keep an order they stand so."""
+    texts = ["b", "ä", "B", "", "a\x01", "a", "z"]
+    frame = frame_of_columns(engine, text=pa.array(texts), number=pa.array(range(len(texts))))
+    found = rows_in(engine, in_order(frame, "text", "place"))
+    ordered = sorted(texts)
+    expected = [{"text": t, "number": texts.index(t), "place": n} for n, t in enumerate(ordered)]
+    if type(engine).__name__ not in ("Pandas", "Polars"):
+        found.sort(key=lambda row: row["place"])
+    assert expected == [{name: row[name] for name in ("text", "number", "place")} for row in found]
 
 
 def test_a_number_is_named_or_null(engine: Engine) -> None:
