@@ -72,9 +72,8 @@ class Engine(ABC):
         """What a layer's function runs in."""
         return contextlib.nullcontext()
 
-    def release(self, frame: Frame) -> None:  # noqa: ARG002 - most engines free by reference count
+    def release(self, frame: Frame) -> None:  # noqa: B027 - pandas and Spark free by reference count
         """Forget a frame that `load` or `materialise` gave; it must not be used again."""
-        pa.default_memory_pool().release_unused()
 
     def close(self) -> None:  # noqa: B027 - most engines hold nothing
         """Free everything the engine holds."""
@@ -151,6 +150,9 @@ class Polars(Engine):
 
     def materialise(self, frame: Frame) -> Frame:
         return frame_of(frame.to_native().collect().lazy())
+
+    def release(self, frame: Frame) -> None:  # noqa: ARG002 - the frame itself is freed by reference count
+        _give_back()
 
     def table(self, frame: Frame) -> pa.Table:
         categories = self._polars.selectors.enum()
@@ -238,6 +240,7 @@ class DuckDB(Engine):
         name = self._names.pop(id(frame), None)
         if name is not None:
             self._connection.execute(f"drop table {name}")
+            _give_back()
 
     def close(self) -> None:
         self._connection.close()
@@ -312,6 +315,11 @@ def open_engine(name: str = "pandas", memory_limit: str | None = None) -> Engine
     if name != "duckdb":
         raise UsageError(f"--memory-limit: only the engine duckdb can keep one, got --engine {name}")
     return DuckDB(memory_limit)
+
+
+def _give_back() -> None:
+    """Let others have the memory that Arrow has freed: an engine with an allocator of its own cannot use it again."""
+    pa.default_memory_pool().release_unused()
 
 
 def hashes_of(texts: pa.Array) -> npt.NDArray[np.uint64]:
