@@ -154,10 +154,11 @@ def _parse_whole(block: bytes, columns: Sequence[str], keep: Sequence[str] | Non
         damaged.append(row)
         return "skip"
 
+    quoted = _QUOTE in block
     table = pacsv.read_csv(
         pa.BufferReader(block),
         pacsv.ReadOptions(column_names=list(columns), use_threads=False, block_size=len(block) + 1),
-        pacsv.ParseOptions(newlines_in_values=_QUOTE in block, invalid_row_handler=note),
+        pacsv.ParseOptions(quote_char='"' if quoted else False, newlines_in_values=quoted, invalid_row_handler=note),
         pacsv.ConvertOptions(
             column_types=dict.fromkeys(columns, pa.string()),
             strings_can_be_null=False,

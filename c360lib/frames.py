@@ -237,7 +237,9 @@ def _with_categories(table: Any) -> Any:
     """A small polars table with its text as categories: one byte for each row that it will be crossed with."""
     polars = import_engine("polars", "engines")
     texts = table.select(polars.col(polars.String)).columns
-    return table.with_columns(polars.col(n).cast(polars.Enum(table[n].unique(maintain_order=True))) for n in texts)
+    return table.with_columns(
+        polars.col(n).cast(polars.Enum(table[n].drop_nulls().unique(maintain_order=True))) for n in texts
+    )
 
 
 def named(frame: Frame, number: str, names: Sequence[str], name: str) -> Frame:

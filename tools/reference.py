@@ -120,10 +120,10 @@ Every table with its grain, key and columns, and every rule and threshold. [Arch
 tables come about, [faults](faults.md) how bad input is found."""
 RAW_NOTE = """\
 What you provide. Only `customers.csv` must be there. A *needed* column must be in the header, and a row whose cell is
-empty is quarantined (on `op` d only the key, `op`, `lsn` and the two times are needed). *A bad cell* holds something
-else than its column says: either its row is quarantined under the rule named here, or the cell becomes empty and is
-listed in `field_issues` under that rule, with its row kept. A bad row of `decisions.csv` decides nothing; the report
-counts such rows. Files are UTF-8 with commas; column order is free."""
+empty is quarantined (on `op` d only the key, `op`, `lsn` and the two times are needed, and other values do not count).
+*A bad cell* holds something else than its column says: either its row is quarantined under the rule named here, or the
+cell becomes empty and is listed in `field_issues` under that rule, with its row kept. A bad row of `decisions.csv`
+decides nothing; the report counts such rows. Files are UTF-8 with commas; column order is free."""
 BRONZE_NOTE = """\
 Files in `data/bronze/`, one for each raw file: every row with every column as text, in file order, and the lineage
 beside it. A column outside the contract is kept here too, and ignored above."""
