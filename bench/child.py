@@ -23,11 +23,12 @@ def loaded(candidate: str) -> Core:
     """The `core` of `peer_NAME` or `c360lib_ENGINE`, all it needs imported; ImportError says what is missing."""
     family, _, name = candidate.partition("_")
     importlib.import_module("pandas")  # pyarrow does so at its first exchange with numpy, whoever asks
-    importlib.import_module(LIBRARY[name])
     if family == "peer":
+        importlib.import_module(LIBRARY[name])
         core = importlib.import_module(f"bench.peer_{name}").core
         return lambda root, as_of: core(root / "data" / "raw", as_of)
     core = importlib.import_module("bench.library").core
+    importlib.import_module("c360lib.engine").import_engine(LIBRARY[name], "engines")
     return lambda root, as_of: core(root, name, as_of)
 
 

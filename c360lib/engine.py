@@ -369,7 +369,12 @@ def frame_of(native: Any) -> Frame:
 
 
 def import_engine(module: str, extra: str) -> Any:
-    """An engine's package; UsageError that says how to install it where it is not there."""
+    """An engine's package; UsageError that says how to install it where it is not there.
+
+    polars reads the settings of its allocator (jemalloc, on Linux and macOS) when it is first imported. With no more
+    arenas than processors, memory that one thread has freed is there for the next: fewer page faults.
+    """
+    os.environ.setdefault("_RJEM_MALLOC_CONF", f"narenas:{os.cpu_count()}")
     try:
         return importlib.import_module(module)
     except ImportError:
