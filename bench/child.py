@@ -15,12 +15,14 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from c360lib.errors import UsageError
+
 LIBRARY = {"pandas": "pandas", "polars": "polars", "duckdb": "duckdb", "spark": "pyspark"}
 Core = Callable[[Path, str], dict[str, pa.Table]]
 
 
 def loaded(candidate: str) -> Core:
-    """The `core` of `peer_NAME` or `c360lib_ENGINE`, all it needs imported; ImportError says what is missing."""
+    """The `core` of `peer_NAME` or `c360lib_ENGINE`, all it needs imported; an error says what is not."""
     family, _, name = candidate.partition("_")
     importlib.import_module("pandas")  # pyarrow does so at its first exchange with numpy, whoever asks
     if family == "peer":
@@ -60,7 +62,7 @@ def main(candidate: str, root: str, as_of: str, folder: str = "") -> None:
     """Print what was measured, or the reason for none."""
     try:
         core = loaded(candidate)
-    except ImportError as error:
+    except (ImportError, UsageError) as error:
         print(json.dumps({"skipped": str(error)}))
         return
     print(json.dumps(measured(core, Path(root), as_of, Path(folder) if folder else None)))
