@@ -30,7 +30,7 @@ def with_columns_of(frame: Frame, other: Frame, on: str) -> Frame:
     """
     if frame.implementation.is_pandas():
         rows, others, at = _matched(frame, other, on)
-        return frame_of(rows.assign(**{n: others[n].array.take(at, allow_fill=True) for n in others if n != on}))
+        return frame_of(rows.assign(**_columns_at(others.drop(columns=on), at)))
     if frame.implementation.is_polars():
         polars = import_engine("polars", "engines")
         rows, others, at = _matched(frame, other, on)
@@ -228,9 +228,12 @@ def crossed(frame: Frame, other: Frame) -> Frame:
         return frame_of(frame.to_native().join(others, how="cross", maintain_order="left_right"))
     if not frame.implementation.is_pandas():
         return frame.join(other, how="cross")
-    rows, others = frame.collect().to_native(), arrow_backed(other.collect().to_native())
-    added = {name: others[name].array.take(np.tile(np.arange(len(others)), len(rows))) for name in others}
-    return frame_of(rows.take(np.repeat(np.arange(len(rows)), len(others))).assign(**added))
+    from pandas import DataFrame
+
+    rows, others = (arrow_backed(part.collect().to_native()) for part in (frame, other))
+    place, place_of_other = (np.arange(len(part), dtype=np.int32) for part in (rows, others))
+    columns = _columns_at(rows, np.repeat(place, len(others)))
+    return frame_of(DataFrame(columns | _columns_at(others, np.tile(place_of_other, len(rows)))))
 
 
 def _with_categories(table: Any) -> Any:
@@ -248,8 +251,8 @@ def named(frame: Frame, number: str, names: Sequence[str], name: str) -> Frame:
         table = frame.collect().to_native()
         place = _integers(table[number])
         place = np.where((place >= 0) & (place < len(names)), place, -1)
-        texts = _cells(pa.array(names, pa.string()))
-        return frame_of(table.assign(**{name: texts.take(place, allow_fill=True)}))
+        texts = pa.array(names, pa.string())
+        return frame_of(table.assign(**{name: _cells(texts.take(pa.array(place, mask=place < 0)))}))
     text: Any = nw.col(number)
     if frame.implementation.is_polars():
         polars = import_engine("polars", "engines")
@@ -265,6 +268,14 @@ def named(frame: Frame, number: str, names: Sequence[str], name: str) -> Frame:
 def null_of(value: nw.Expr) -> nw.Expr:
     """A null of the type of `value`: a literal null has no type on pandas."""
     return nw.when(value.is_null() & ~value.is_null()).then(value)
+
+
+def _columns_at(table: Any, at: Places) -> dict[str, Any]:
+    """The columns of an Arrow-backed pandas table at those places, null at -1; several at a time."""
+    place = pa.array(at, mask=at < 0)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        taken = pool.map(lambda name: _cells(pc.take(table[name].array.__arrow_array__(), place)), table)
+        return dict(zip(table, taken, strict=True))
 
 
 def _integers(column: Any) -> Ints:

@@ -307,8 +307,8 @@ def visits(rows: Frame, blocked_devices: Frame) -> Frame:
     ids = rows.select("_device", "anonymous_id")
     shared = rows_of(ids, blocked_devices.select(anonymous_id="key"), "anonymous_id").select("_device")
     shared = shared.unique("_device").with_columns(is_shared=nw.lit(True))
-    events = rows.filter(nw.col("disposition") == CURRENT)
-    events = events.select("_row_number", "event_ts", "ingest_ts", "person", "_device", "_account")
+    events = rows.select("_row_number", "event_ts", "ingest_ts", "person", "_device", "_account", "disposition")
+    events = events.filter(nw.col("disposition") == CURRENT).drop("disposition")
     events = with_columns_of(events, shared, "_device")
     device = nw.when(nw.col("is_shared").is_null()).then(nw.col("_device") * 3)
     account, nobody = nw.col("_account") * 3 + 1, nw.col("_row_number") * 3 + 2
