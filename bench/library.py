@@ -54,7 +54,7 @@ def core(root: Path, engine: str, as_of: str) -> dict[str, pa.Table]:
             else:
                 short = {"customer_identity": "identity", "activation_candidates": "consent"}[name]
                 tables[short] = _table(runner, frame, short)
-            del frame
+            del frame  # or what it reads would be held while the next layers are made
         return tables
 
 

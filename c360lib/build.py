@@ -172,6 +172,7 @@ def _write_layers(
             batches = _with_bronze_cells(batches, stage, suffix)
         rest = (at_rest(batch, table) for batch in batches)
         counts[name] = write_table(stage / table.layer / f"{name}.{suffix}", at_rest_schema(table), rest)
+        del frame  # or what it reads would be held while the next layers are made
     assert dispositions is not None
     return dispositions, counts
 
