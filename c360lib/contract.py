@@ -97,11 +97,15 @@ def _findings(numbers: pa.Array, faults: dict[int, tuple[str, str]], issues: lis
 
 def _without_values_of_deletes(typed: dict[str, pa.Array], table: Table) -> dict[str, pa.Array]:
     """A delete tells that an entity is gone, not what it was like: its values are those of the last state."""
-    deleted = pc.fill_null(pc.equal(typed["op"], "d"), False)
+    deleted = _is_delete(typed)
     if not pc.any(deleted).as_py():
         return typed
     told = _told_by_deletes(table)
     return {n: a if n in told else pc.if_else(deleted, pa.scalar(None, a.type), a) for n, a in typed.items()}
+
+
+def _is_delete(typed: dict[str, pa.Array]) -> pa.Array:
+    return pc.fill_null(pc.equal(typed["op"], "d"), False)
 
 
 def _told_by_deletes(table: Table) -> set[str]:
@@ -110,7 +114,7 @@ def _told_by_deletes(table: Table) -> set[str]:
 
 def _unless_deleted(bad: Mask, typed: dict[str, pa.Array]) -> Mask:
     """Bad rows but for deletes, whose values do not count."""
-    return bad if "op" not in typed else bad & ~np.asarray(pc.fill_null(pc.equal(typed["op"], "d"), False))
+    return bad if "op" not in typed else bad & ~np.asarray(_is_delete(typed))
 
 
 def _cells(rows: pa.Table, name: str) -> pa.Array:

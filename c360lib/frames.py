@@ -215,16 +215,16 @@ def in_order(frame: Frame, text: str, place: str) -> Frame:
     polars sorts once, where a window and a sort would do it twice.
     """
     if frame.implementation.is_polars():
-        polars = import_engine("polars", "engines")
-        rows = frame.to_native().sort(text).with_row_index(place)
-        return frame_of(rows.with_columns(polars.col(place).cast(polars.Int64)))
-    return frame.with_row_index(place, order_by=[text]).with_columns(nw.col(place).cast(nw.Int64())).sort(place)
+        rows = frame_of(frame.to_native().sort(text).with_row_index(place))
+    else:
+        rows = frame.with_row_index(place, order_by=[text]).sort(place)
+    return rows.with_columns(nw.col(place).cast(nw.Int64()))
 
 
 def crossed(frame: Frame, other: Frame) -> Frame:
     """Each row of the frame with each of `other`; on pandas and polars in that order."""
     if frame.implementation.is_polars():
-        others = _with_categories(other.to_native().collect()).lazy()
+        others = _with_categories(other).to_native()
         return frame_of(frame.to_native().join(others, how="cross", maintain_order="left_right"))
     if not frame.implementation.is_pandas():
         return frame.join(other, how="cross")
@@ -236,13 +236,12 @@ def crossed(frame: Frame, other: Frame) -> Frame:
     return frame_of(DataFrame(columns | _columns_at(others, np.tile(place_of_other, len(rows)))))
 
 
-def _with_categories(table: Any) -> Any:
-    """A small polars table with its text as categories: one byte for each row that it will be crossed with."""
-    polars = import_engine("polars", "engines")
-    texts = table.select(polars.col(polars.String)).columns
-    return table.with_columns(
-        polars.col(n).cast(polars.Enum(table[n].drop_nulls().unique(maintain_order=True))) for n in texts
-    )
+def _with_categories(frame: Frame) -> Frame:
+    """A few rows with their text as categories: one byte for each row that they will be crossed with."""
+    rows = frame.collect()
+    texts = [name for name, kind in rows.schema.items() if kind == nw.String]
+    kinds = {name: nw.Enum(rows[name].drop_nulls().unique(maintain_order=True).to_list()) for name in texts}
+    return rows.lazy().with_columns(nw.col(name).cast(kind) for name, kind in kinds.items())
 
 
 def named(frame: Frame, number: str, names: Sequence[str], name: str) -> Frame:
@@ -255,10 +254,8 @@ def named(frame: Frame, number: str, names: Sequence[str], name: str) -> Frame:
         return frame_of(table.assign(**{name: _cells(texts.take(pa.array(place, mask=place < 0)))}))
     text: Any = nw.col(number)
     if frame.implementation.is_polars():
-        polars = import_engine("polars", "engines")
-        of = polars.col(number)
-        text = of.replace_strict(list(range(len(names))), names, default=None, return_dtype=polars.Enum(names))
-        return frame_of(frame.to_native().with_columns(text.alias(name)))
+        text = text.replace_strict(list(range(len(names))), names, default=None, return_dtype=nw.Enum(names))
+        return frame.with_columns(text.alias(name))
     text = nw
     for count, words in enumerate(names):
         text = text.when(nw.col(number) == count).then(nw.lit(words))

@@ -61,15 +61,9 @@ def _source(name: str, directory: str = "directory") -> Layer:
 
 
 def _each_source(function: Callable[..., Frame]) -> Callable[..., Frame]:
-    """A layer that tells the same of the marked rows of every source."""
-    return lambda at, *tables: nw.concat([function(rows, RAW[name]) for name, rows in zip(RAW, tables, strict=True)])
-
-
-def _each_source_found(function: Callable[..., Frame]) -> Callable[..., Frame]:
-    """As `_each_source`, with what was found wrong with the rows of each at the door."""
-    count = len(RAW)
+    """A layer that tells the same of every source, of one table of each or of several: all of one kind, then the next."""
     return lambda at, *tables: nw.concat(
-        [function(*of_source) for of_source in zip(tables[:count], tables[count:], RAW.values(), strict=True)]
+        [function(*tables[number :: len(RAW)], table) for number, table in enumerate(RAW.values())]
     )
 
 
@@ -216,8 +210,8 @@ LAYERS: tuple[Layer, ...] = (
     Layer("review_records", _of(review.records), ("review_pairs", "review_keys", "identified", "people", "value")),
     Layer("identity_review_queue", _of(review.queue), ("review_pairs", "review_records"), on_driver=True),
     Layer("blocked_keys", lambda at, *tables: nw.concat(tables), ("blocked_identity_keys", "blocked_devices")),
-    Layer("field_issues", _each_source_found(silver.field_issues), (*_MARKED, *_FINDINGS)),
-    Layer("quarantine", _each_source_found(silver.quarantine), (*_MARKED, *_FINDINGS)),
+    Layer("field_issues", _each_source(silver.field_issues), (*_MARKED, *_FINDINGS)),
+    Layer("quarantine", _each_source(silver.quarantine), (*_MARKED, *_FINDINGS)),
     Layer("dispositions", _each_source(silver.dispositions), _MARKED),
     # what is published: gold
     Layer("customer_360", _of(_columns, table=GOLD["customer_360"]), ("customers",)),

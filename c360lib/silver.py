@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from c360lib.contract import MATCH_KEYS
 from c360lib.engine import Frame
 from c360lib.frames import (
     in_order,
@@ -22,6 +21,7 @@ from c360lib.frames import (
     with_most,
     with_runs,
 )
+from c360lib.identity.normalise import KEYS
 from c360lib.rules import MAX_ACCOUNTS_PER_DEVICE, SESSION_GAP_SECONDS
 from c360lib.schemas import SILVER, Table
 
@@ -216,8 +216,7 @@ def account_states(rows: Frame) -> Frame:
 
 def accounts(account_states: Frame) -> Frame:
     """Accounts without the match keys that only identity reads, so that those are freed when it is done."""
-    left = {*MATCH_KEYS["customers"]} - {"email_key"}
-    return account_states.select([name for name in account_states.collect_schema().names() if name not in left])
+    return account_states.drop(*(key for key in KEYS if key != "email_key"))
 
 
 def directory(identified: Frame, erased: Frame) -> Frame:
@@ -380,16 +379,12 @@ def quarantine(rows: Frame, findings: Frame, table: Table) -> Frame:
     faults = findings.filter(nw.col("column").is_null())
     parts = [
         bad.filter(nw.col("disposition") == QUARANTINED).join(faults, on="row_number", how="inner"),
-        _with_reason(bad.filter(nw.col("disposition") == CONFLICT), "one_content_per_key", other),
-        _with_reason(bad.filter(nw.col("disposition") == ORPHAN), "account_exists", account),
+        bad.filter(nw.col("disposition") == CONFLICT).with_columns(rule=nw.lit("one_content_per_key"), detail=other),
+        bad.filter(nw.col("disposition") == ORPHAN).with_columns(rule=nw.lit("account_exists"), detail=account),
     ]
     return nw.concat(
         [part.select(nw.lit(table.name).alias("source"), "row_number", "rule", "detail") for part in parts]
     )
-
-
-def _with_reason(rows: Frame, rule: str, detail: nw.Expr) -> Frame:
-    return rows.with_columns(rule=nw.lit(rule), detail=detail)
 
 
 def field_issues(rows: Frame, findings: Frame, table: Table) -> Frame:

@@ -138,9 +138,13 @@ def key_holders_on_spark(keys: Frame, accounts: Frame, blocked: Frame) -> Frame:
 
 def linked_accounts(accounts: Frame, holders: Frame, pairs: Frame, scores: Frame) -> Frame:
     """Accounts that evidence touches, with what constraints need: (node, record_id, date_of_birth, first_event_ts)."""
-    ends = [part.select(node=end) for part in (pairs, scores) for end in ("left", "right")]
-    touched = nw.concat([holders.select("node"), *ends]).unique("node")
+    touched = nw.concat([holders.select("node"), ends(pairs, scores)]).unique("node")
     return accounts.join(touched, on="node", how="semi").select("node", "record_id", "date_of_birth", "first_event_ts")
+
+
+def ends(*pairs: Frame) -> Frame:
+    """The nodes that pairs name, each once: (node)."""
+    return nw.concat([part.select(node=end) for part in pairs for end in ("left", "right")]).unique("node")
 
 
 def steward_pairs(decisions: Frame, accounts: Frame, as_of: int) -> Frame:

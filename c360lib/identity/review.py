@@ -15,6 +15,7 @@ from c360lib.contract import ARROW
 from c360lib.engine import Frame
 from c360lib.identity import words
 from c360lib.identity.clusters import MODEL, STEWARD
+from c360lib.identity.deterministic import ends
 from c360lib.identity.evidence import CERTAIN, NAMES, WEIGHTS
 from c360lib.identity.normalise import KEYS
 from c360lib.rules import DECLARED_PRIORITY_MILLIBITS
@@ -49,18 +50,13 @@ def _with_persons(rows: Frame, clusters: Frame) -> Frame:
 
 def keys(account_states: Frame, refused: Frame, scores: Frame) -> Frame:
     """The match keys of accounts that a steward may be asked about: (node, first_name_key, ...)."""
-    return account_states.select("node", *KEYS).join(_ends(refused, scores), on="node", how="semi")
-
-
-def _ends(*pairs: Frame) -> Frame:
-    """The nodes of pairs."""
-    return nw.concat([part.select(node=end) for part in pairs for end in ("left", "right")]).unique("node")
+    return account_states.select("node", *KEYS).join(ends(refused, scores), on="node", how="semi")
 
 
 def records(pairs: Frame, keys: Frame, identified: Frame, people: Frame, value: Frame) -> Frame:
     """One row an account of a pair: `node`, what is shown and compared of it, and its person's id and value."""
     shown = ["node", "person", "record_id", "is_deleted", *(column.name for column in REVIEWED)]
-    rows = identified.select(*shown).join(_ends(pairs), on="node", how="semi")
+    rows = identified.select(*shown).join(ends(pairs), on="node", how="semi")
     rows = rows.join(keys, on="node", how="inner")
     rows = rows.join(people.select("person", "profile_id"), on="person", how="inner")
     rows = rows.join(value.select("person", value_cents="lifetime_value_cents"), on="person", how="left")
