@@ -61,7 +61,7 @@ def _source(name: str, directory: str = "directory") -> Layer:
 
 
 def _each_source(function: Callable[..., Frame]) -> Callable[..., Frame]:
-    """A layer that tells the same of every source, of one table of each or of several: all of one kind, then the next."""
+    """A layer that tells the same of every source, of one table of each or several: all of a kind, then the next."""
     return lambda at, *tables: nw.concat(
         [function(*tables[number :: len(RAW)], table) for number, table in enumerate(RAW.values())]
     )
