@@ -40,6 +40,7 @@ class Engine(ABC):
 
     is_cluster = False
     frees_by_reference = False  # a frame that is not computed yet holds what it reads
+    layers_at_once = 1  # more, where one layer leaves cores idle and any thread may make it
 
     @abstractmethod
     def load(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Frame:
@@ -69,7 +70,7 @@ class Engine(ABC):
         yield from _sorted(self.table(frame), _order(frame, key)).to_batches(max_chunksize=BATCH_ROWS)
 
     def making(self) -> contextlib.AbstractContextManager[object]:
-        """What a layer's function runs in."""
+        """What layers are made in."""
         return contextlib.nullcontext()
 
     def release(self, frame: Frame) -> None:  # noqa: B027 - pandas and Spark free by reference count
@@ -89,6 +90,7 @@ class Pandas(Engine):
     """Whole tables in memory, Arrow-backed columns; every step can be printed."""
 
     frees_by_reference = True
+    layers_at_once = 2  # each works on one core; what more of them hold is not worth their time
 
     def __init__(self) -> None:
         self._pandas = import_engine("pandas", "the core")
@@ -309,12 +311,23 @@ def open_engine(name: str = "pandas", memory_limit: str | None = None) -> Engine
     """
     if name not in ENGINES:
         raise UsageError(f"--engine: expected one of {', '.join(ENGINES)}, got {name!r}")
-    pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own keeps what is freed: a fifth more at the peak, and slower
+    pa.set_memory_pool(_memory_pool(name))
     if memory_limit is None:
         return ENGINES[name]()
     if name != "duckdb":
         raise UsageError(f"--memory-limit: only the engine duckdb can keep one, got --engine {name}")
     return DuckDB(memory_limit)
+
+
+def _memory_pool(engine: str) -> pa.MemoryPool:
+    """What Arrow takes its memory from.
+
+    pandas works on Arrow's memory in several threads, and in jemalloc, where there is one, each finds what another has
+    freed. Elsewhere that of the system keeps the least.
+    """
+    if engine == "pandas" and "jemalloc" in pa.supported_memory_backends():
+        return pa.jemalloc_memory_pool()
+    return pa.system_memory_pool()
 
 
 def _give_back() -> None:

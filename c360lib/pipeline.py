@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from functools import partial
 from typing import Any, NamedTuple
 
 import narwhals as nw
@@ -234,43 +236,111 @@ PUBLISHED = (*SILVER, *GOLD, "dispositions")
 def run_layers(
     engine: Engine, inputs: Mapping[str, Input], at: Moment, targets: Iterable[str] = PUBLISHED
 ) -> Iterator[tuple[str, Frame]]:
-    """Make the target tables, each as soon as it is ready; a frame is freed after its last use.
+    """Make the target tables, each as soon as it is ready, in the order of LAYERS; a frame is freed after its last use.
 
     `inputs` are frames of INPUTS, or functions that load them when they are first read; it may also give any layer its
-    table, which then is not computed (blocked keys of the full build, for a slice).
+    table, which then is not computed (blocked keys of the full build, for a slice). Where the engine makes several
+    layers at once, those that do not wait for each other are, and the next input is loaded on the way.
     """
     wanted = list(targets)
-    plan = _plan(wanted, inputs)
-    uses = Counter(name for layer in plan for name in layer.inputs) + Counter(wanted)
-    frames: dict[str, Input] = dict(inputs)
-    awaited: dict[str, tuple[str, ...]] = {}  # what a frame that is not computed yet still reads
+    run = _Run(engine, inputs, at, wanted)
+    with engine.making(), _workers(engine.layers_at_once) as workers:
+        for name in run.in_order(wanted):
+            while name not in run.frames:
+                run.go_on(workers)
+            yield name, run.frames[name]  # type: ignore[misc]
+            run.done_with(name)
 
-    def done_with(name: str) -> None:
-        uses[name] -= 1
-        if uses[name] <= 0 and name in frames:
-            frame = frames.pop(name)
-            if isinstance(frame, nw.LazyFrame):
-                engine.release(frame)
-            for read in awaited.pop(name, ()):
-                done_with(read)
 
-    for layer in plan:
-        read_twice = layer.kept or (uses[layer.name] > 1 and not layer.view)
-        frames |= {name: _read(frames[name]) for name in layer.inputs}
-        frames[layer.name] = _made(engine, layer, [_read(frames[name]) for name in layer.inputs], at, read_twice)
-        if read_twice or layer.on_driver or engine.frees_by_reference:
+class _Step(NamedTuple):
+    """What is done in one go: an input is loaded, or a layer is made of the tables that it needs.
+
+    `is_now`: what it gives is computed then, so that nobody reads those tables through it.
+    """
+
+    name: str
+    needs: tuple[str, ...]
+    do: Callable[..., Frame | None]
+    is_input: bool = False
+    is_now: bool = True
+
+
+class _Run:
+    """Layers in the making: steps to come, those going on, and the frames that somebody still reads."""
+
+    def __init__(self, engine: Engine, inputs: Mapping[str, Input], at: Moment, wanted: list[str]) -> None:
+        plan = _plan(wanted, inputs)
+        self.frames = {name: frame for name, frame in inputs.items() if not callable(frame)}
+        self._engine = engine
+        self._uses = Counter(name for layer in plan for name in layer.inputs) + Counter(wanted)
+        self._steps = self._to_do(plan, inputs, at)
+        self._going_on: dict[Future[Frame | None], _Step] = {}
+        self._read_through: dict[str, tuple[str, ...]] = {}  # what a frame that is not computed yet still reads
+        self._unread: set[str] = set()  # inputs that are loaded, or being loaded, before their first layer
+
+    def _to_do(self, plan: list[Layer], inputs: Mapping[str, Input], at: Moment) -> dict[str, _Step]:
+        """Every layer of the plan, each input before the first that needs it; KeyError where one is not given."""
+        steps: dict[str, _Step] = {}
+        for layer in plan:
             for name in layer.inputs:
-                done_with(name)
-        else:
-            awaited[layer.name] = layer.inputs
-        if layer.name in wanted:
-            yield layer.name, _read(frames[layer.name])  # type: ignore[misc]
-            done_with(layer.name)
+                given = inputs[name] if name in inputs else steps[name]
+                if callable(given):
+                    steps.setdefault(name, _Step(name, (), given, is_input=True))
+            read_twice = layer.kept or (self._uses[layer.name] > 1 and not layer.view)
+            make = partial(_made, self._engine, layer, at, read_twice)
+            is_now = read_twice or layer.on_driver or self._engine.frees_by_reference
+            steps[layer.name] = _Step(layer.name, layer.inputs, make, is_now=is_now)
+        return steps
+
+    def in_order(self, wanted: list[str]) -> list[str]:
+        """The targets in the order in which they are made."""
+        return [name for name in self._steps if name in wanted]
+
+    def go_on(self, workers: Executor) -> None:
+        """Begin what can begin, wait until one step is done, and free what nobody will read any more."""
+        while len(self._going_on) < self._engine.layers_at_once and (step := self._next()):
+            del self._steps[step.name]
+            self._unread = (self._unread | {step.name}) if step.is_input else self._unread.difference(step.needs)
+            self._going_on[workers.submit(step.do, *(self.frames[name] for name in step.needs))] = step
+        for done in wait(self._going_on, return_when=FIRST_COMPLETED).done:
+            step = self._going_on.pop(done)
+            self.frames[step.name] = done.result()
+            if step.is_now:
+                for name in step.needs:
+                    self.done_with(name)
+            else:
+                self._read_through[step.name] = step.needs
+
+    def _next(self) -> _Step | None:
+        """The first step that waits for nothing. One input is loaded ahead of its layers: more would all be held."""
+        for step in self._steps.values():
+            is_too_early = step.is_input and self._unread and self._going_on
+            if not is_too_early and all(name in self.frames for name in step.needs):
+                return step
+        return None
+
+    def done_with(self, name: str) -> None:
+        """Count one use of a frame; after its last it is freed."""
+        self._uses[name] -= 1
+        if self._uses[name] <= 0 and name in self.frames:
+            frame = self.frames.pop(name)
+            if frame is not None:
+                self._engine.release(frame)
+            for read in self._read_through.pop(name, ()):
+                self.done_with(read)
 
 
-def _read(frame: Input) -> Frame | None:
-    """A frame, loaded now if it is not yet."""
-    return frame() if callable(frame) else frame
+class _Here(Executor):
+    """Does what it is given at once, in the thread that gives it."""
+
+    def submit(self, do: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        done.set_result(do(*args, **kwargs))
+        return done
+
+
+def _workers(count: int) -> Executor:
+    return _Here() if count == 1 else ThreadPoolExecutor(count, "layer")
 
 
 def _plan(targets: Iterable[str], given: Mapping[str, Any]) -> list[Layer]:
@@ -284,12 +354,11 @@ def _plan(targets: Iterable[str], given: Mapping[str, Any]) -> list[Layer]:
     return plan[::-1]
 
 
-def _made(engine: Engine, layer: Layer, frames: list[Frame | None], at: Moment, read_twice: bool) -> Frame | None:
+def _made(engine: Engine, layer: Layer, at: Moment, read_twice: bool, *frames: Frame | None) -> Frame | None:
     if layer.on_spark and engine.is_cluster:
         return engine.materialise(layer.on_spark(at, *frames))
     if layer.on_driver:
         table = layer.make(at, *(engine.table(frame) for frame in frames if frame is not None))
         return engine.load_table(table)
-    with engine.making():
-        frame: Frame | None = layer.make(at, *frames)
-        return None if frame is None else engine.settle(frame, read_twice)
+    frame: Frame | None = layer.make(at, *frames)
+    return None if frame is None else engine.settle(frame, read_twice)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -10,7 +12,7 @@ import pytest
 
 from c360lib.engine import Engine, Frame, Pandas, open_engine
 from c360lib.errors import UsageError
-from c360lib.pipeline import INPUTS, LAYERS, PUBLISHED, Moment, run_layers
+from c360lib.pipeline import INPUTS, LAYERS, PUBLISHED, Layer, Moment, run_layers
 from c360lib.schemas import GOLD, RAW, SILVER
 from tests.support import (
     AS_OF,
@@ -179,6 +181,126 @@ def test_frames_are_released_after_their_last_use() -> None:
         assert {} == engine.held
         findings = len(RAW)  # a few rows each, held until all sources are judged
         assert engine.most - findings < (engine.made - findings) / 2
+
+
+# --- several layers at once -------------------------------------------------------------------------------------------
+class Trial:
+    """Layers and inputs of a test, given to the runner in place of the real ones: what began and ended, in turn."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+        self.told: list[str] = []
+        self._monkeypatch = monkeypatch
+        self._engine = Pandas()
+        monkeypatch.setattr(self._engine, "layers_at_once", at_once)
+        self._table = self._engine.load_table(pa.table({"n": [1]}))
+
+    def step(self, name: str, meet: threading.Barrier | None = None) -> Callable[..., Frame]:
+        """A function that tells when it runs, and meets another one on the way."""
+
+        def do(*_: object) -> Frame:
+            self.told.append(f"{name} begins")
+            if meet is not None:
+                meet.wait()
+            self.told.append(f"{name} ends")
+            return self._table
+
+        return do
+
+    def run(self, layers: Sequence[Layer], inputs: dict[str, Any], targets: list[str]) -> list[str]:
+        """The names that the runner gives."""
+        self._monkeypatch.setattr("c360lib.pipeline.LAYERS", tuple(layers))
+        return [name for name, _ in run_layers(self._engine, inputs, AT, targets)]
+
+
+@pytest.mark.parametrize("first", ["b", "c"])
+def test_layers_that_do_not_wait_for_each_other_are_made_side_by_side(
+    monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    """Each waits within for the other; targets come in the order of the layers whichever is done first."""
+    trial, meet = Trial(monkeypatch, 2), threading.Barrier(2, timeout=30)
+    done = threading.Event()
+
+    def slow(*_: object) -> Frame:
+        meet.wait()
+        assert done.wait(30)
+        return trial.step("slow")()
+
+    def fast(*_: object) -> Frame:
+        meet.wait()
+        done.set()
+        return trial.step("fast")()
+
+    layers = [
+        Layer("a", trial.step("a"), ()),
+        Layer("b", fast if first == "b" else slow, ("a",)),
+        Layer("c", fast if first == "c" else slow, ("a",)),
+        Layer("d", trial.step("d"), ("b", "c")),
+    ]
+    assert ["b", "c", "d"] == trial.run(layers, {}, ["d", "c", "b"])
+    assert ["a begins", "a ends", "fast begins"] == trial.told[:3]
+
+
+def test_the_next_input_is_loaded_while_a_layer_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One ahead and no more, however long the layer takes."""
+    trial, meet = Trial(monkeypatch, 2), threading.Barrier(2, timeout=30)
+    inputs = {"x": trial.step("x"), "y": trial.step("y", meet), "z": trial.step("z")}
+    layers = [
+        Layer("of_x", trial.step("of_x", meet), ("x",)),
+        Layer("more", trial.step("more"), ("of_x",)),
+        Layer("of_y", trial.step("of_y"), ("more", "y")),
+        Layer("of_z", trial.step("of_z"), ("of_y", "z")),
+    ]
+    assert ["of_z"] == trial.run(layers, inputs, ["of_z"])
+    at = trial.told.index
+    assert at("y begins") < at("of_x ends")
+    assert at("of_y begins") < at("z begins")
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_a_layer_may_need_several_inputs(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    """Each is loaded once, though none is read before all are there; one that no target needs is not loaded."""
+    trial = Trial(monkeypatch, at_once)
+    inputs = {name: trial.step(name) for name in ("x", "y", "z", "other")}
+    layers = [
+        Layer("many", trial.step("many"), ("x", "y", "z")),
+        Layer("again", trial.step("again"), ("many", "x")),
+        Layer("idle", trial.step("idle"), ("other",)),
+    ]
+    assert ["again"] == trial.run(layers, inputs, ["again"])
+    assert sorted(["x begins", "y begins", "z begins", "many begins", "again begins"]) == sorted(
+        told for told in trial.told if told.endswith("begins")
+    )
+
+
+def test_an_engine_that_makes_one_layer_at_a_time_makes_them_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing begins before the step before it has ended; an input is loaded just before its layer."""
+    trial = Trial(monkeypatch, 1)
+    inputs = {"x": trial.step("x"), "y": trial.step("y")}
+    layers = [Layer("of_x", trial.step("of_x"), ("x",)), Layer("of_y", trial.step("of_y"), ("y",))]
+    assert ["of_x", "of_y"] == trial.run(layers, inputs, ["of_x", "of_y"])
+    in_turn = [f"{name} {what}" for name in ("x", "of_x", "y", "of_y") for what in ("begins", "ends")]
+    assert in_turn == trial.told
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_what_a_layer_raises_reaches_the_caller(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    """As it was raised, and nothing that needs the layer begins; an input that is missing is told before all else."""
+    trial = Trial(monkeypatch, at_once)
+
+    def broken(*_: object) -> Frame:
+        raise UsageError("broken on purpose")
+
+    layers = [
+        Layer("a", trial.step("a"), ()),
+        Layer("b", broken, ("a",)),
+        Layer("c", trial.step("c"), ("b",)),
+    ]
+    with pytest.raises(UsageError, match=r"^broken on purpose$"):
+        trial.run(layers, {}, ["c"])
+    assert ["a begins", "a ends"] == trial.told
+    with pytest.raises(KeyError, match="missing"):
+        trial.run([*layers[:1], Layer("d", trial.step("d"), ("a", "missing"))], {}, ["d"])
+    assert ["a begins", "a ends"] == trial.told
 
 
 def test_an_unknown_engine_is_a_misuse() -> None:
