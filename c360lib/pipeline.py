@@ -231,6 +231,7 @@ LAYERS: tuple[Layer, ...] = (
 Input = Frame | Callable[[], Frame] | None
 INPUTS = (*(f"{source}_rows" for source in RAW), *_FINDINGS, "decisions_rows", "profiles_before", "events_before")
 PUBLISHED = (*SILVER, *GOLD, "dispositions")
+_SHORT_SECONDS = 0.2  # a shorter step is mostly Python, where two threads only take turns
 
 
 def run_layers(
@@ -239,8 +240,8 @@ def run_layers(
     """Make the target tables, each as soon as it is ready, in the order of LAYERS; a frame is freed after its last use.
 
     `inputs` are frames of INPUTS, or functions that load them when they are first read; it may also give any layer its
-    table, which then is not computed (blocked keys of the full build, for a slice). Where the engine makes several
-    layers at once, those that do not wait for each other are, and the next input is loaded on the way.
+    table, which then is not computed (blocked keys of the full build, for a slice). Where the engine can make several
+    layers at once, a long one has another at its side that does not wait for it, or the next input is loaded meanwhile.
     """
     wanted = list(targets)
     run = _Run(engine, inputs, at, wanted)
@@ -297,19 +298,26 @@ class _Run:
         return [name for name in self._steps if name in wanted]
 
     def go_on(self, workers: Executor) -> None:
-        """Begin what can begin, wait until one step is done, and free what nobody will read any more."""
-        while len(self._going_on) < self._engine.layers_at_once and (step := self._next()):
-            del self._steps[step.name]
-            self._unread = (self._unread | {step.name}) if step.is_input else self._unread.difference(step.needs)
-            self._going_on[workers.submit(step.do, *(self.frames[name] for name in step.needs))] = step
-        for done in wait(self._going_on, return_when=FIRST_COMPLETED).done:
-            step = self._going_on.pop(done)
-            self.frames[step.name] = done.result()
+        """Begin a step, and another if it takes long; wait until one is done; free what nobody will read any more."""
+        done: set[Future[Frame | None]] = set()
+        while not done:
+            step = self._next() if len(self._going_on) < self._engine.layers_at_once else None
+            if step is not None:
+                self._begin(step, workers)
+            done = wait(self._going_on, _SHORT_SECONDS if step else None, FIRST_COMPLETED).done
+        for future in done:
+            step = self._going_on.pop(future)
+            self.frames[step.name] = future.result()
             if step.is_now:
                 for name in step.needs:
                     self.done_with(name)
             else:
                 self._read_through[step.name] = step.needs
+
+    def _begin(self, step: _Step, workers: Executor) -> None:
+        del self._steps[step.name]
+        self._unread = (self._unread | {step.name}) if step.is_input else self._unread.difference(step.needs)
+        self._going_on[workers.submit(step.do, *(self.frames[name] for name in step.needs))] = step
 
     def _next(self) -> _Step | None:
         """The first step that waits for nothing. One input is loaded ahead of its layers: more would all be held."""
