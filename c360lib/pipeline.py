@@ -256,14 +256,14 @@ def run_layers(
 class _Step(NamedTuple):
     """What is done in one go: an input is loaded, or a layer is made of the tables that it needs.
 
-    `is_now`: what it gives is computed then, so that nobody reads those tables through it.
+    `is_computed`: what it gives is no plan that would still read those tables.
     """
 
     name: str
     needs: tuple[str, ...]
     do: Callable[..., Frame | None]
     is_input: bool = False
-    is_now: bool = True
+    is_computed: bool = True
 
 
 class _Run:
@@ -289,8 +289,8 @@ class _Run:
                     steps.setdefault(name, _Step(name, (), given, is_input=True))
             read_twice = layer.kept or (self._uses[layer.name] > 1 and not layer.view)
             make = partial(_made, self._engine, layer, at, read_twice)
-            is_now = read_twice or layer.on_driver or self._engine.frees_by_reference
-            steps[layer.name] = _Step(layer.name, layer.inputs, make, is_now=is_now)
+            is_computed = read_twice or layer.on_driver or self._engine.frees_by_reference
+            steps[layer.name] = _Step(layer.name, layer.inputs, make, is_computed=is_computed)
         return steps
 
     def in_order(self, wanted: list[str]) -> list[str]:
@@ -308,7 +308,7 @@ class _Run:
         for future in done:
             step = self._going_on.pop(future)
             self.frames[step.name] = future.result()
-            if step.is_now:
+            if step.is_computed:
                 for name in step.needs:
                     self.done_with(name)
             else:
