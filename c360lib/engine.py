@@ -311,7 +311,7 @@ def open_engine(name: str = "pandas", memory_limit: str | None = None) -> Engine
     """
     if name not in ENGINES:
         raise UsageError(f"--engine: expected one of {', '.join(ENGINES)}, got {name!r}")
-    pa.set_memory_pool(_memory_pool(name))
+    pa.set_memory_pool(_memory_pool(ENGINES[name].layers_at_once))
     if memory_limit is None:
         return ENGINES[name]()
     if name != "duckdb":
@@ -319,13 +319,13 @@ def open_engine(name: str = "pandas", memory_limit: str | None = None) -> Engine
     return DuckDB(memory_limit)
 
 
-def _memory_pool(engine: str) -> pa.MemoryPool:
-    """What Arrow takes its memory from.
+def _memory_pool(layers_at_once: int) -> pa.MemoryPool:
+    """What Arrow takes its memory from: the system, which keeps the least of what is freed.
 
-    pandas works on Arrow's memory in several threads, and in jemalloc, where there is one, each finds what another has
-    freed. Elsewhere that of the system keeps the least.
+    Several layers at once free memory in several threads. In jemalloc, where pyarrow has it, each finds what another
+    has freed.
     """
-    if engine == "pandas" and "jemalloc" in pa.supported_memory_backends():
+    if layers_at_once > 1 and "jemalloc" in pa.supported_memory_backends():
         return pa.jemalloc_memory_pool()
     return pa.system_memory_pool()
 

@@ -316,7 +316,9 @@ class _Run:
 
     def _begin(self, step: _Step, workers: Executor) -> None:
         del self._steps[step.name]
-        self._unread = (self._unread | {step.name}) if step.is_input else self._unread.difference(step.needs)
+        self._unread.difference_update(step.needs)
+        if step.is_input:
+            self._unread.add(step.name)
         self._going_on[workers.submit(step.do, *(self.frames[name] for name in step.needs))] = step
 
     def _next(self) -> _Step | None:
