@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -244,8 +245,14 @@ def test_the_next_input_is_loaded_while_a_layer_is_made(monkeypatch: pytest.Monk
     """One ahead and no more, however long the layer takes."""
     trial, meet = Trial(monkeypatch, 2), threading.Barrier(2, timeout=30)
     inputs = {"x": trial.step("x"), "y": trial.step("y", meet), "z": trial.step("z")}
+
+    def long(*_: object) -> Frame:
+        frame = trial.step("of_x", meet)()
+        time.sleep(0.5)  # time enough to load z, too
+        return frame
+
     layers = [
-        Layer("of_x", trial.step("of_x", meet), ("x",)),
+        Layer("of_x", long, ("x",)),
         Layer("more", trial.step("more"), ("of_x",)),
         Layer("of_y", trial.step("of_y"), ("more", "y")),
         Layer("of_z", trial.step("of_z"), ("of_y", "z")),
