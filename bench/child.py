@@ -35,11 +35,17 @@ def loaded(candidate: str) -> Core:
 
 
 def peak_megabytes() -> int:
-    """The most memory this process has held."""
+    """The most memory this process has held.
+
+    On Linux `ru_maxrss` would begin with the peak of the process that started this one, which compares large tables.
+    """
     if sys.platform == "win32":
         import psutil
 
         return int(psutil.Process().memory_info().peak_wset) >> 20
+    if sys.platform == "linux":
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        return int(status.partition("VmHWM:")[2].split()[0]) >> 10
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from bench.tables import KEYS, SCHEMAS
 from c360lib import build, rules
-from c360lib.engine import PLACE, Engine, Frame, open_engine
+from c360lib.engine import PLACE, Engine, Frame, Parts, open_engine, parts_of
 from c360lib.frames import with_columns_of
 from c360lib.identity.probabilistic import SCORES_SCHEMA
 from c360lib.load import Loader
@@ -69,9 +69,12 @@ def _of_everybody(live_people: Frame, measures: Frame) -> Frame:
     return rows
 
 
-def _table(runner: Engine, frame: Frame, name: str) -> pa.Table:
+def _table(runner: Engine, table: Frame | Parts, name: str) -> pa.Table:
     schema = SCHEMAS[name]
-    place = [PLACE] if PLACE in frame.collect_schema().names() else []
-    batches = runner.batches(frame.select(schema.names + place), KEYS[name])
+    batches = runner.batches((_chosen(part, schema.names) for part in parts_of(table)), KEYS[name])
     parts = [pa.Table.from_batches([batch]).select(schema.names).cast(schema) for batch in batches]
     return pa.concat_tables([schema.empty_table(), *parts])
+
+
+def _chosen(frame: Frame, names: list[str]) -> Frame:
+    return frame.select(name for name in frame.collect_schema().names() if name in (*names, PLACE))

@@ -6,23 +6,24 @@ loaded. What cannot be read, is not known or comes from a deleted account blocks
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import narwhals as nw
 import pyarrow as pa
 
-from c360lib.engine import Frame
-from c360lib.frames import crossed, last_each, named, null_of, with_columns_of
+from c360lib.engine import Frame, Parts
+from c360lib.frames import columns_of, crossed, last_each, named, null_of, parts, with_columns_of
 from c360lib.rules import CHANNEL_IDENTIFIER, CHANNELS, PURPOSES, UNSUBSCRIBE_PURPOSE
 from c360lib.schemas import GOLD
 from c360lib.silver import ALL_QUARANTINED, CONFLICT, CURRENT
 
-_INT = nw.Int64()
+_INT, _SMALL = nw.Int64(), nw.Int8()
 _SLOTS = len(PURPOSES) * len(CHANNELS)
 _REASONS = GOLD["activation_candidates"].column("block_reason").allowed
 _GRANTED = -1
 _EVERY = -1
+_PEOPLE_AT_ONCE = 200_000
 
 
 def choices(consents: Frame, touches: Frame) -> Frame:
@@ -78,12 +79,12 @@ def _number(column: str, names: Sequence[str]) -> nw.Expr:
     place: Any = nw
     for number, name in enumerate(names):
         place = place.when(nw.col(column) == name).then(nw.lit(number))
-    found: nw.Expr = place.otherwise(nw.lit(_EVERY)).cast(_INT)
+    found: nw.Expr = place.otherwise(nw.lit(_EVERY)).cast(_SMALL)
     return found
 
 
 def _lit(number: int) -> nw.Expr:
-    return nw.lit(number).cast(_INT)
+    return nw.lit(number).cast(_SMALL)
 
 
 def _reason(name: str) -> nw.Expr:
@@ -156,8 +157,17 @@ def slots() -> pa.Table:
     return pa.Table.from_pylist(rows)
 
 
-def activation(live_people: Frame, slots: Frame, state: Frame, accounts: Frame, as_of: int) -> Frame:
+def activation(live_people: Frame, slots: Frame, state: Frame, contacts: Frame, as_of: int) -> Parts:
     """One row a live person, purpose and channel: activation_candidates, with its `_place` in the order of the key."""
+    known = with_columns_of(state, _reaches(contacts), "reach")
+    unreached = (nw.col("reason") == _GRANTED) & nw.col("is_lacking").fill_null(True)
+    reason = nw.when(unreached).then(_reason("no_identifier")).otherwise(nw.col("reason"))
+    with_known = columns_of(known.select("slot", "proof", "identifier", reason=reason), "slot")
+    return (_candidates(people, slots, with_known, as_of) for people in parts(live_people, _PEOPLE_AT_ONCE))
+
+
+def _candidates(live_people: Frame, slots: Frame, with_known: Callable[[Frame], Frame], as_of: int) -> Frame:
+    """What `activation` tells of some people."""
     rows = crossed(live_people, slots).select(
         "profile_id",
         "purpose",
@@ -165,10 +175,7 @@ def activation(live_people: Frame, slots: Frame, state: Frame, accounts: Frame, 
         slot=nw.col("person") * _SLOTS + nw.col("number"),
         _place=nw.col("place") * _SLOTS + nw.col("rank"),
     )
-    known = with_columns_of(state, _reaches(accounts), "reach")
-    unreached = (nw.col("reason") == _GRANTED) & nw.col("is_lacking").fill_null(True)
-    reason = nw.when(unreached).then(_reason("no_identifier")).otherwise(nw.col("reason"))
-    rows = with_columns_of(rows, known.select("slot", "proof", "identifier", reason=reason), "slot")
+    rows = with_known(rows)
     rows = rows.with_columns(reason=nw.col("reason").fill_null(_REASONS.index("no_consent")))
     rows = named(rows, "reason", _REASONS, "block_reason")
     return rows.select(
@@ -180,18 +187,23 @@ def activation(live_people: Frame, slots: Frame, state: Frame, accounts: Frame, 
         "_place",
         eligible=nw.col("reason") == _GRANTED,
         consent_event_id="proof",
-        evaluated_at=_lit(as_of),
+        evaluated_at=nw.lit(as_of).cast(_INT),
     ).select(*GOLD["activation_candidates"].column_names, "_place")
 
 
-def _reaches(accounts: Frame) -> Frame:
+def contacts(accounts: Frame) -> Frame:
+    """How an account is reached: (node, email, phone, record_id), so that what else is known of it can be freed."""
+    return accounts.select("node", *CHANNEL_IDENTIFIER.values())
+
+
+def _reaches(contacts: Frame) -> Frame:
     """Every account on every channel: (reach, identifier, is_lacking).
 
     That there is no identifier is said apart, so that an engine need not carry addresses that nobody reads.
     """
     return nw.concat(
         [
-            accounts.select(
+            contacts.select(
                 reach=nw.col("node") * len(CHANNELS) + number,
                 identifier=column,
                 is_lacking=nw.col(column).is_null(),

@@ -16,6 +16,7 @@ import tempfile
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,10 @@ import pyarrow.parquet as pq
 from c360lib.errors import UsageError
 
 Frame = nw.LazyFrame[Any]
+Parts = Iterator[Frame]  # a table one part after the other, in the order of its key
 Ints = npt.NDArray[np.int64]
 BATCH_ROWS = 200_000
+NO_WORDS: Mapping[str, Sequence[str]] = {}
 PLACE = "_place"
 _SIZE = re.compile(r"[0-9]+(\.[0-9]+)? ?[KMGT]i?B")
 
@@ -46,8 +49,8 @@ class Engine(ABC):
     def load(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Frame:
         """Arrow batches of that schema as a frame; they are read once, now."""
 
-    def load_table(self, table: pa.Table) -> Frame:
-        """An Arrow table as a frame."""
+    def load_table(self, table: pa.Table, words: Mapping[str, Sequence[str]] = NO_WORDS) -> Frame:  # noqa: ARG002
+        """An Arrow table as a frame. `words` are all that can stand in a column of text; it may be held as numbers."""
         return self.load(table.schema, table.to_batches())
 
     def settle(self, frame: Frame, read_twice: bool) -> Frame:
@@ -58,16 +61,25 @@ class Engine(ABC):
     def materialise(self, frame: Frame) -> Frame:
         """The same rows, computed once."""
 
-    @abstractmethod
-    def table(self, frame: Frame) -> pa.Table:
-        """All rows of the frame."""
+    def table(self, frame: Frame | Parts) -> pa.Table:
+        """All rows of the frame, or of all its parts."""
+        return pa.concat_tables(self._table(part) for part in parts_of(frame))
 
-    def batches(self, frame: Frame, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def batches(self, frame: Frame | Parts, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """All rows of the frame in the order of its key (text by code point), a batch at a time.
 
         A layer may give `_place`, a number in that order, which is cheaper to sort by. Text may come as a dictionary.
         """
-        yield from _sorted(self.table(frame), _order(frame, key)).to_batches(max_chunksize=BATCH_ROWS)
+        for part in parts_of(frame):
+            yield from self._batches(part, key)
+
+    @abstractmethod
+    def _table(self, frame: Frame) -> pa.Table:
+        """All rows of one frame."""
+
+    def _batches(self, frame: Frame, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """All rows of one frame, in order."""
+        yield from _sorted(self._table(frame), _order(frame, key)).to_batches(max_chunksize=BATCH_ROWS)
 
     def making(self) -> contextlib.AbstractContextManager[object]:
         """What layers are made in."""
@@ -120,7 +132,7 @@ class Pandas(Engine):
         """Columns that came from literals become Arrow-backed too, so that null and type mean the same as elsewhere."""
         return self._whole(pa.Table.from_pandas(arrow_backed(frame.collect().to_native()), preserve_index=False))
 
-    def table(self, frame: Frame) -> pa.Table:
+    def _table(self, frame: Frame) -> pa.Table:
         return pa.Table.from_pandas(frame.collect().to_native(), preserve_index=False)
 
 
@@ -148,7 +160,22 @@ class Polars(Engine):
         self._polars = import_engine("polars", "engines")
 
     def load(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Frame:
-        return frame_of(self._polars.from_arrow(pa.Table.from_batches(batches, schema)).lazy())
+        return self.load_table(pa.Table.from_batches(batches, schema))
+
+    def load_table(self, table: pa.Table, words: Mapping[str, Sequence[str]] = NO_WORDS) -> Frame:
+        """Column by column, each in one piece and freed by Arrow as soon as polars has it."""
+        left = dict(zip(table.column_names, table.columns, strict=True))
+        del table
+
+        def moved(name: str) -> Any:
+            column = self._polars.from_arrow(left.pop(name), rechunk=True).rename(name)
+            column = column.cast(self._polars.Enum(words[name])) if name in words else column
+            _give_back()
+            return column
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            columns = list(pool.map(moved, list(left)))
+        return frame_of(self._polars.DataFrame(columns).lazy())
 
     def materialise(self, frame: Frame) -> Frame:
         return frame_of(frame.to_native().collect().lazy())
@@ -156,11 +183,11 @@ class Polars(Engine):
     def release(self, frame: Frame) -> None:  # noqa: ARG002 - the frame itself is freed by reference count
         _give_back()
 
-    def table(self, frame: Frame) -> pa.Table:
+    def _table(self, frame: Frame) -> pa.Table:
         categories = self._polars.selectors.enum()
         return frame.to_native().with_columns(categories.cast(self._polars.String)).collect().to_arrow()
 
-    def batches(self, frame: Frame, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def _batches(self, frame: Frame, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """As every engine; polars sorts itself, on all cores, and `_place` only where a join left it out of order."""
         if PLACE not in frame.collect_schema().names():
             rows = frame.to_native().sort(list(key)).collect()
@@ -168,7 +195,18 @@ class Polars(Engine):
             rows = frame.to_native().collect()
             rows = rows if rows[PLACE].is_sorted() else rows.sort(PLACE)
         for part in rows.iter_slices(BATCH_ROWS):
-            yield from part.to_arrow().to_batches()
+            yield pa.record_batch([self._array(column) for column in part.get_columns()], part.columns)
+        _give_back()
+
+    def _array(self, column: Any) -> pa.Array:
+        """A column in memory of Arrow alone, text without the room to spare that polars would leave."""
+        if column.dtype != self._polars.String:
+            return column.rechunk().to_arrow()
+        text = column.rechunk().to_arrow(compat_level=self._polars.CompatLevel.newest()).cast(pa.string())
+        if not text.null_count:
+            return text
+        known, *rest = text.buffers()  # `known` is still that of polars, which would keep the views with it
+        return pa.Array.from_buffers(text.type, len(text), [pa.py_buffer(known.to_pybytes()), *rest], text.null_count)
 
 
 class DuckDB(Engine):
@@ -205,10 +243,10 @@ class DuckDB(Engine):
         self._names[id(frame)] = name
         return frame
 
-    def table(self, frame: Frame) -> pa.Table:
+    def _table(self, frame: Frame) -> pa.Table:
         return self._reader(frame).read_all()
 
-    def batches(self, frame: Frame, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def _batches(self, frame: Frame, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
         yield from self._reader(frame.sort(*_order(frame, key)))
 
     def _reader(self, frame: Frame) -> pa.RecordBatchReader:
@@ -284,11 +322,11 @@ class Spark(Engine):
     def materialise(self, frame: Frame) -> Frame:
         return frame_of(frame.to_native().localCheckpoint(eager=True))
 
-    def table(self, frame: Frame) -> pa.Table:
+    def _table(self, frame: Frame) -> pa.Table:
         return frame.to_native().toArrow()
 
-    def batches(self, frame: Frame, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        yield from self.table(frame.sort(*_order(frame, key))).to_batches(max_chunksize=BATCH_ROWS)
+    def _batches(self, frame: Frame, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        yield from self._table(frame.sort(*_order(frame, key))).to_batches(max_chunksize=BATCH_ROWS)
 
     def close(self) -> None:
         shutil.rmtree(self._files, ignore_errors=True)
@@ -375,6 +413,11 @@ def _ranked(values: pa.Array) -> tuple[Ints, int]:
     return rank[coded.indices.to_numpy(zero_copy_only=False)], max(1, len(rank))
 
 
+def parts_of(table: Frame | Parts) -> Parts:
+    """The parts of a table, one after the other; a frame is one."""
+    return table if isinstance(table, Iterator) else iter([table])
+
+
 def frame_of(native: Any) -> Frame:
     """A native frame of any engine as a Narwhals one."""
     frame: Frame = nw.from_native(native).lazy()
@@ -385,9 +428,11 @@ def import_engine(module: str, extra: str) -> Any:
     """An engine's package; UsageError that says how to install it where it is not there.
 
     polars reads the settings of its allocator (jemalloc, on Linux and macOS) when it is first imported. With no more
-    arenas than processors, memory that one thread has freed is there for the next: fewer page faults.
+    arenas than processors, memory that one thread has freed is there for the next: fewer page faults. What is not used
+    again within 50 ms goes back to the system, so that Arrow may have it.
     """
-    os.environ.setdefault("_RJEM_MALLOC_CONF", f"narenas:{os.cpu_count()}")
+    settings = f"narenas:{os.cpu_count()},dirty_decay_ms:50,muzzy_decay_ms:0"
+    os.environ.setdefault("_RJEM_MALLOC_CONF", settings)
     try:
         return importlib.import_module(module)
     except ImportError:

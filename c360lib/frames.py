@@ -7,8 +7,9 @@ on pandas and polars a frame keeps the columns it has, where a join or a window 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Literal
 
 import narwhals as nw
@@ -17,10 +18,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from c360lib.engine import Frame, Ints, arrow_backed, frame_of, import_engine
+from c360lib.engine import Frame, Ints, Parts, arrow_backed, frame_of, import_engine
 
 _ABSENT = np.iinfo(np.int64).min
+_PIECE = 65_536
 Places = npt.NDArray[np.int32]
+Column = Callable[[], Ints]
 
 
 def with_columns_of(frame: Frame, other: Frame, on: str) -> Frame:
@@ -28,16 +31,32 @@ def with_columns_of(frame: Frame, other: Frame, on: str) -> Frame:
 
     pandas and polars would copy every column of the frame to join it; here it keeps those it has.
     """
-    if frame.implementation.is_pandas():
-        rows, others, at = _matched(frame, other, on)
-        return frame_of(rows.assign(**_columns_at(others.drop(columns=on), at)))
-    if frame.implementation.is_polars():
+    return columns_of(other, on)(frame)
+
+
+def columns_of(other: Frame, on: str) -> Callable[[Frame], Frame]:
+    """What `with_columns_of` does to a frame, made ready once for several of them."""
+    if other.implementation.is_pandas():
+        others, where = _looked_up(other, on)
+
+        def on_pandas(frame: Frame) -> Frame:
+            rows = arrow_backed(frame.collect().to_native())
+            return frame_of(rows.assign(**_columns_at(others, where.stand(_integers(rows[on])))))
+
+        return on_pandas
+    if other.implementation.is_polars():
         polars = import_engine("polars", "engines")
-        rows, others, at = _matched(frame, other, on)
-        place = polars.Series(pa.array(at.view(np.uint32), mask=at < 0))  # an index of polars has this type
-        others = others.drop(on).rechunk()  # of many pieces each cell would be looked for in all of them
-        return frame_of(rows.hstack(others.select(polars.all().gather(place))).lazy())
-    return frame.join(other, on=on, how="left")
+        others, where = _looked_up(other, on)
+        others = others.rechunk()  # of many pieces each cell would be looked for in all of them
+
+        def on_polars(frame: Frame) -> Frame:
+            rows = frame.collect().to_native()
+            at = where.stand(_numbers(rows[on]))
+            place = polars.Series(pa.array(at.view(np.uint32), mask=at < 0))  # an index of polars has this type
+            return frame_of(rows.hstack(others.select(polars.all().gather(place))).lazy())
+
+        return on_polars
+    return lambda frame: frame.join(other, on=on, how="left")
 
 
 def with_cells_of(frame: Frame, other: Frame, on: str) -> Frame:
@@ -47,10 +66,12 @@ def with_cells_of(frame: Frame, other: Frame, on: str) -> Frame:
     """
     names = [name for name in other.collect_schema().names() if name != on]
     if frame.implementation.is_pandas():
-        rows, others, at = _matched(frame, other, on)
+        rows, (others, where) = arrow_backed(frame.collect().to_native()), _looked_up(other, on)
+        at = where.stand(_integers(rows[on]))
         return frame_of(rows.assign(**{n: _replaced(rows[n].array, others[n].array, at) for n in names}))
     if frame.implementation.is_polars():
-        rows, others, at = _matched(frame, other, on)
+        rows, (others, where) = _whole(frame), _looked_up(other, on)
+        at = where.stand(_numbers(rows[on]))
         there = np.flatnonzero(at >= 0)
         cells = others[at[there]]
         changes = [
@@ -81,35 +102,57 @@ def rows_of(frame: Frame, other: Frame, on: str) -> Frame:
     return frame.join(other.select(on).unique(on), on=on, how="semi")
 
 
-def _matched(frame: Frame, other: Frame, on: str) -> tuple[Any, Any, Places]:
-    """Two frames as tables of pandas or polars, and where in the other each row's number stands; -1: nowhere."""
-    rows, others = frame.collect().to_native(), other.collect().to_native()
-    if frame.implementation.is_polars():
-        return rows, others, _places(rows[on].fill_null(_ABSENT).to_numpy(), others[on].to_numpy())
-    rows, others = arrow_backed(rows), arrow_backed(others)
-    return rows, others, _places(_integers(rows[on]), _integers(others[on]))
+def _looked_up(other: Frame, on: str) -> tuple[Any, _Where]:
+    """The columns of a frame but `on`, as a table of pandas or polars, and where its numbers stand."""
+    others = other.collect().to_native()
+    if other.implementation.is_polars():
+        return others.drop(on), _Where(_numbers(others[on]))
+    others = arrow_backed(others)
+    return others.drop(columns=on), _Where(_integers(others[on]))
 
 
-def _places(numbers: Ints, within: Ints) -> Places:
-    """Where each number stands within others, which are distinct; -1 where it does not."""
-    from pandas import Index
+class _Where:
+    """Where numbers stand among others, which are distinct."""
 
-    if len(within) and within.min() >= 0 and within.max() <= 4 * (len(numbers) + len(within)):
-        row_of = np.full(within.max() + 2, -1, np.int32)
-        row_of[within] = np.arange(len(within), dtype=np.int32)
-        found: Places = row_of[numbers.clip(-1, len(row_of) - 1)]
-        return found
-    if len(within) > len(numbers) // 8 or (numbers[1:] <= numbers[:-1]).any():
-        index: Any = Index(within)
-        index.get_indexer(numbers[:1])  # makes its hash table, which threads may then read side by side
+    def __init__(self, others: Ints) -> None:
+        self._others = others
+        self._most = int(others.max(initial=-1)) if others.min(initial=0) >= 0 else 1 << 62
+        self._row_of: Places | None = None
+        self._index: Any = None
+
+    def stand(self, numbers: Ints) -> Places:
+        """The place of each among the others; -1 where it is none of them."""
+        others = self._others
+        if self._row_of is not None or self._most <= 4 * len(numbers) + 8 * len(others):
+            return self._by_row(numbers)
+        if self._index is not None or len(others) > len(numbers) // 8 or (numbers[1:] <= numbers[:-1]).any():
+            return self._by_index(numbers)
+        place = np.full(len(numbers), -1, np.int32)
+        at = np.searchsorted(numbers, others).clip(max=len(numbers) - 1)  # a few among rows in order are found faster
+        there = np.flatnonzero(numbers[at] == others)
+        place[at[there]] = there
+        return place
+
+    def _by_row(self, numbers: Ints) -> Places:
+        if self._row_of is None:
+            self._row_of = np.full(self._most + 2, -1, np.int32)
+            self._row_of[self._others] = np.arange(len(self._others), dtype=np.int32)
+            self._others = self._others[:0]  # which tell no more
+        place = np.empty(len(numbers), np.int32)
+        for start in range(0, len(numbers), _PIECE):
+            piece = slice(start, start + _PIECE)
+            place[piece] = self._row_of[numbers[piece].clip(-1, self._most + 1)]
+        return place
+
+    def _by_index(self, numbers: Ints) -> Places:
+        if self._index is None:
+            from pandas import Index
+
+            self._index = Index(self._others)
+            self._index.get_indexer(numbers[:1])  # makes its hash table, which threads may then read side by side
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            parts = pool.map(index.get_indexer, np.array_split(numbers, os.cpu_count() or 1))
+            parts = pool.map(self._index.get_indexer, np.array_split(numbers, os.cpu_count() or 1))
             return np.concatenate(list(parts), dtype=np.int32)
-    place = np.full(len(numbers), -1, np.int32)
-    at = np.searchsorted(numbers, within).clip(max=len(numbers) - 1)  # a few among rows in order are found faster
-    there = np.flatnonzero(numbers[at] == within)
-    place[at[there]] = there
-    return place
 
 
 def with_most(frame: Frame, value: str, by: str) -> Frame:
@@ -128,56 +171,64 @@ def with_most(frame: Frame, value: str, by: str) -> Frame:
 
 
 def with_runs(frame: Frame, by: str, at: str, number: str, gap: int, name: str) -> Frame:
-    """The frame with `name`, equal for rows of one `by` that follow each other in `at` with at most `gap` between.
+    """The frame with `name`, equal for rows of one `by` that follow each other in `at` with at most `gap` between, and
+    without `by`.
 
     It is the `number` of the run's first row; rows of equal `at` go by `number`. In memory one sort of whole numbers
     tells it, where a window would sort for each step.
     """
     if frame.implementation.is_pandas():
         table = frame.collect().to_native()
-        return frame_of(table.assign(**{name: _runs(gap, *(_integers(table[n]) for n in (by, at, number)))}))
+        runs = _runs(gap, *(partial(_integers, table[n]) for n in (by, at, number)))
+        return frame_of(table.assign(**{name: runs}).drop(columns=by))
     if frame.implementation.is_polars():
-        rows = frame.to_native().collect()
-        run = nw.new_series(name, _runs(gap, *(rows[n].to_numpy() for n in (by, at, number))), backend="polars")
+        plan = frame.to_native()
+        rows = _whole(frame.drop(by))
+        runs = _runs(gap, lambda: plan.select(by).collect()[by].to_numpy(), rows[at].to_numpy, rows[number].to_numpy)
+        run = nw.new_series(name, runs, backend="polars")
         return frame_of(rows.with_columns(run.to_native()).lazy())
     step = nw.col(at) - nw.col(at).shift(1).over(by, order_by=[at, number])
     frame = frame.with_columns(_step=step)
     begins_here = nw.col("_step").is_null() | (nw.col("_step") > gap)
     frame = frame.with_columns(_first=nw.when(begins_here).then(nw.col(number)))
     run_of = nw.col("_first").fill_null(strategy="forward").over(by, order_by=[at, number])
-    return frame.with_columns(run_of.alias(name)).drop("_step", "_first")
+    return frame.with_columns(run_of.alias(name)).drop("_step", "_first", by)
 
 
-def _runs(gap: int, who: Ints, at: Ints, number: Ints) -> Ints:
-    """What `with_runs` adds."""
+def _runs(gap: int, who_of: Column, at_of: Column, number_of: Column) -> Ints:
+    """What `with_runs` adds. Columns are functions, so that each is in memory only while it is read."""
     from pandas import factorize
 
-    code, distinct = factorize(who)
+    code, distinct = factorize(who_of())
+    at = at_of()
     span = int(at.max(initial=0) - at.min(initial=0) + 1) + gap  # so that from one to the next it is more than a gap
-    begins = np.ones(len(who), bool)
+    begins = np.ones(len(code), bool)
     if len(distinct) * span < 1 << 62:
         code *= span
         code += at
+        del at, distinct
         order = np.argsort(code)
-        step = np.diff(code[order])
-        begins[1:] = step > gap
-        _order_ties(order, step == 0, code, number)
+        code = code[order]
+        begins[1:] = code[1:] - code[:-1] > gap
+        _order_ties(order, code, number_of())
     else:
-        order = np.lexsort((number, at, code))
+        order = np.lexsort((number_of(), at, code))
         begins[1:] = (np.diff(code[order]) != 0) | (np.diff(at[order]) > gap)
+        del at, distinct
+    del code
     starts = np.flatnonzero(begins)
     run = np.empty(len(order), np.int64)
-    run[order] = np.repeat(number[order[starts]], np.diff(starts, append=len(order)))
+    run[order] = np.repeat(number_of()[order[starts]], np.diff(starts, append=len(order)))
     return run
 
 
-def _order_ties(order: Ints, is_next_equal: npt.NDArray[np.bool_], key: Ints, then: Ints) -> None:
-    """Put rows of equal key, which stand side by side in `order`, in the order of a second number."""
+def _order_ties(order: Ints, key: Ints, then: Ints) -> None:
+    """Put rows of equal key in the order of a second number; `order` and `key` are in the order of the key."""
     tied = np.zeros(len(order), bool)
-    tied[1:] = is_next_equal
-    tied[:-1] |= is_next_equal
+    tied[1:] = key[1:] == key[:-1]
+    tied[:-1] |= tied[1:]
     rows = order[tied]
-    order[tied] = rows[np.lexsort((then[rows], key[rows]))]
+    order[tied] = rows[np.lexsort((then[rows], key[tied]))]
 
 
 def one_each(frame: Frame, by: str, text: str, keep: Literal["first", "last"] = "first") -> Frame:
@@ -192,21 +243,31 @@ def last_each(frame: Frame, by: str, number: str, text: str) -> Frame:
 
     Texts are compared only where numbers tie, but where an engine sorts every group anyway.
     """
+    if frame.implementation.is_pandas():
+        table = frame.collect().to_native()
+        group, value = _integers(table[by]), _integers(table[number])
+        return frame_of(table[_are_last(group, value, lambda rows: pa.array(table[text].iloc[rows]))])
     if frame.implementation.is_polars():
-        return one_each(frame.filter(nw.col(number) == nw.col(number).max().over(by)), by, text, keep="last")
-    if not frame.implementation.is_pandas():
-        return frame.unique(by, keep="last", order_by=[number, text])
-    table = frame.collect().to_native()
-    group, value = _integers(table[by]), _integers(table[number])
+        table = frame.to_native().collect()
+        group, value = table[by].to_numpy(), table[number].to_numpy()
+        return frame_of(table.filter(_are_last(group, value, lambda rows: table[text].gather(rows).to_arrow())).lazy())
+    return frame.unique(by, keep="last", order_by=[number, text])
+
+
+def _are_last(group: Ints, value: Ints, texts_of: Callable[[Ints], pa.Array]) -> npt.NDArray[np.bool_]:
+    """True for the row of each group that `last_each` keeps; `texts_of` gives the texts of some rows."""
     most = np.full(group.max(initial=-1) + 1, _ABSENT)
     np.maximum.at(most, group, value)
     row = np.flatnonzero(value == most[group])
-    last = np.full(len(most), -1)
+    last = np.full(len(most), -1, np.int32)
+    del most
     last[group[row]] = row
     tied = row[np.isin(group[row], group[row[last[group[row]] != row]])]
-    tied = tied[pc.sort_indices(pa.array(table[text].iloc[tied])).to_numpy()]
+    tied = tied[pc.sort_indices(texts_of(tied)).to_numpy()]
     last[group[tied]] = tied  # of several rows of one group the last stays
-    return frame_of(table.take(last[last >= 0]))
+    is_last = np.zeros(len(group), bool)
+    is_last[last[last >= 0]] = True
+    return is_last
 
 
 def in_order(frame: Frame, text: str, place: str) -> Frame:
@@ -219,6 +280,16 @@ def in_order(frame: Frame, text: str, place: str) -> Frame:
     else:
         rows = frame.with_row_index(place, order_by=[text]).sort(place)
     return rows.with_columns(nw.col(place).cast(nw.Int64()))
+
+
+def parts(frame: Frame, rows: int) -> Parts:
+    """The frame in parts of so many rows, on pandas and polars in the order it has; elsewhere it is one part."""
+    if not (frame.implementation.is_pandas() or frame.implementation.is_polars()):
+        yield frame
+        return
+    table = frame.collect()
+    for start in range(0, max(1, len(table)), rows):
+        yield table[start : start + rows].lazy()
 
 
 def crossed(frame: Frame, other: Frame) -> Frame:
@@ -278,6 +349,17 @@ def _columns_at(table: Any, at: Places) -> dict[str, Any]:
 def _integers(column: Any) -> Ints:
     """A pandas column of whole numbers; absent is a number that no column holds."""
     numbers: Ints = column.to_numpy(np.int64, na_value=_ABSENT)
+    return numbers
+
+
+def _whole(frame: Frame) -> Any:
+    """A frame of polars as a table, its columns in one piece where they are: to stream would cut them all into many."""
+    return frame.to_native().collect(engine="in-memory")
+
+
+def _numbers(column: Any) -> Ints:
+    """As `_integers`, of polars."""
+    numbers: Ints = column.fill_null(_ABSENT).to_numpy()
     return numbers
 
 

@@ -81,6 +81,10 @@ class Loader:
 
     def source(self, name: str) -> Frame:
         """The rows of one source; what was found wrong with them is then in `findings`."""
+        words = {c.name: c.allowed for c in RAW[name].columns if c.allowed and c.kind == "text"}
+        return self.engine.load_table(self._rows(name), words)
+
+    def _rows(self, name: str) -> pa.Table:
         table, path = RAW[name], self.workspace.raw_file(name)
         source = self.loaded.sources[name] = Source(present=path.exists() and path.stat().st_size > 0)
         chosen = None if self.keep is None else (*self.keep[name], *table.key)
@@ -97,7 +101,7 @@ class Loader:
             _write_bronze(self.stage, BRONZE[name].column_names, name, self.suffix, iter(()))
         if name == "customers" and source.usable == 0:
             raise ContractError(_no_usable_rows(path, source))
-        return self.engine.load_table(whole)
+        return whole
 
     def findings(self, name: str) -> Frame:
         """What was found wrong with the rows of a source that has been loaded, as `contract.FINDINGS`."""

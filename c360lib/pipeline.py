@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import narwhals as nw
 
 from c360lib import consent, gold, silver
-from c360lib.engine import Engine, Frame
+from c360lib.engine import Engine, Frame, Parts
 from c360lib.identity import clusters, deterministic, evidence, history, probabilistic, review
 from c360lib.rules import LABEL_WINDOW_DAYS, SECONDS_PER_DAY
 from c360lib.schemas import GOLD, RAW, SILVER, Table
@@ -139,6 +139,28 @@ LAYERS: tuple[Layer, ...] = (
     Layer("people", _of(silver.people), ("identified",)),
     Layer("live_people", _of(silver.live_people), ("people",), kept=True),
     Layer("directory", _of(silver.directory), ("identified", "erased")),
+    Layer("contacts", _of(consent.contacts), ("accounts",), kept=True),
+    # what is published of that, at once, so that what it was found by is freed
+    Layer("customer_identity", _of(evidence.customer_identity), ("identified", "people")),
+    Layer(
+        "bridge_pairs",
+        _of(clusters.bridge_pairs),
+        ("key_holders", "linked", "steward_pairs", "match_scores", "refused"),
+        on_driver=True,
+    ),
+    Layer(
+        "identity_edges",
+        _of(evidence.edges),
+        ("key_holders", "accounts", "steward_pairs", "match_scores", "refused", "bridge_pairs"),
+    ),
+    Layer("erased_ids", _of(history.erased_ids), ("erased", "erasure_requests_rows")),
+    Layer(
+        "identity_events",
+        _at(history.identity_events),
+        ("profiles_before", "events_before", "customer_identity", "identity_edges", "erased_ids"),
+        on_driver=True,
+    ),
+    Layer("review_pairs", _of(review.pairs), ("refused", "match_scores", "clusters", "steward_pairs"), kept=True),
     # what they did and what they are worth, source by source, so that one is freed before the next is loaded
     _source("orders"),
     Layer("order_states", _of(silver.states), ("orders_marked",)),
@@ -178,7 +200,6 @@ LAYERS: tuple[Layer, ...] = (
     ),
     Layer("later_orders", _later_orders, ("orders_rows", "directory")),
     # what is published: silver
-    Layer("customer_identity", _of(evidence.customer_identity), ("identified", "people")),
     Layer("customer_profile_base", _of(_columns, table=SILVER["customer_profile_base"]), ("profile_base",)),
     Layer("orders", _of(silver.conformed, table=SILVER["orders"]), ("order_states", "people")),
     Layer("clickstream", _of(silver.clickstream), ("clickstream_marked", "stitched", "people")),
@@ -190,25 +211,6 @@ LAYERS: tuple[Layer, ...] = (
         lambda at, rows: _columns(_current(rows), SILVER["erasure_requests"]),
         ("erasure_requests_marked",),
     ),
-    Layer(
-        "bridge_pairs",
-        _of(clusters.bridge_pairs),
-        ("key_holders", "linked", "steward_pairs", "match_scores", "refused"),
-        on_driver=True,
-    ),
-    Layer(
-        "identity_edges",
-        _of(evidence.edges),
-        ("key_holders", "accounts", "steward_pairs", "match_scores", "refused", "bridge_pairs"),
-    ),
-    Layer("erased_ids", _of(history.erased_ids), ("erased", "erasure_requests_rows")),
-    Layer(
-        "identity_events",
-        _at(history.identity_events),
-        ("profiles_before", "events_before", "customer_identity", "identity_edges", "erased_ids"),
-        on_driver=True,
-    ),
-    Layer("review_pairs", _of(review.pairs), ("refused", "match_scores", "clusters", "steward_pairs"), kept=True),
     Layer("review_records", _of(review.records), ("review_pairs", "review_keys", "identified", "people", "value")),
     Layer("identity_review_queue", _of(review.queue), ("review_pairs", "review_records"), on_driver=True),
     Layer("blocked_keys", lambda at, *tables: nw.concat(tables), ("blocked_identity_keys", "blocked_devices")),
@@ -221,7 +223,7 @@ LAYERS: tuple[Layer, ...] = (
     Layer(
         "activation_candidates",
         _at(consent.activation),
-        ("live_people", "consent_slots", "consent_state", "accounts"),
+        ("live_people", "consent_slots", "consent_state", "contacts"),
     ),
     Layer("segment_summary", _of(gold.segment_summary), ("customers",)),
     Layer("customer_features", _of(gold.features), ("customers",)),
@@ -236,8 +238,10 @@ _SHORT_SECONDS = 0.2  # a shorter step is mostly Python, where two threads only 
 
 def run_layers(
     engine: Engine, inputs: Mapping[str, Input], at: Moment, targets: Iterable[str] = PUBLISHED
-) -> Iterator[tuple[str, Frame]]:
+) -> Iterator[tuple[str, Frame | Parts]]:
     """Make the target tables, each as soon as it is ready, in the order of LAYERS; a frame is freed after its last use.
+
+    A large one that no layer reads comes in parts, each made when it is asked for.
 
     `inputs` are frames of INPUTS, or functions that load them when they are first read; it may also give any layer its
     table, which then is not computed (blocked keys of the full build, for a slice). Where the engine can make several
@@ -261,7 +265,7 @@ class _Step(NamedTuple):
 
     name: str
     needs: tuple[str, ...]
-    do: Callable[..., Frame | None]
+    do: Callable[..., Frame | Parts | None]
     is_input: bool = False
     is_computed: bool = True
 
@@ -271,11 +275,13 @@ class _Run:
 
     def __init__(self, engine: Engine, inputs: Mapping[str, Input], at: Moment, wanted: list[str]) -> None:
         plan = _plan(wanted, inputs)
-        self.frames = {name: frame for name, frame in inputs.items() if not callable(frame)}
+        self.frames: dict[str, Frame | Parts | None] = {
+            name: frame for name, frame in inputs.items() if not callable(frame)
+        }
         self._engine = engine
         self._uses = Counter(name for layer in plan for name in layer.inputs) + Counter(wanted)
         self._steps = self._to_do(plan, inputs, at)
-        self._going_on: dict[Future[Frame | None], _Step] = {}
+        self._going_on: dict[Future[Frame | Parts | None], _Step] = {}
         self._read_through: dict[str, tuple[str, ...]] = {}  # what a frame that is not computed yet still reads
         self._unread: set[str] = set()  # inputs that are loaded, or being loaded, before their first layer
 
@@ -299,7 +305,7 @@ class _Run:
 
     def go_on(self, workers: Executor) -> None:
         """Begin a step, and another if it takes long; wait until one is done; free what nobody will read any more."""
-        done: set[Future[Frame | None]] = set()
+        done: set[Future[Frame | Parts | None]] = set()
         while not done:
             step = self._next() if len(self._going_on) < self._engine.layers_at_once else None
             if step is not None:
@@ -334,7 +340,7 @@ class _Run:
         self._uses[name] -= 1
         if self._uses[name] <= 0 and name in self.frames:
             frame = self.frames.pop(name)
-            if frame is not None:
+            if frame is not None and not isinstance(frame, Iterator):
                 self._engine.release(frame)
             for read in self._read_through.pop(name, ()):
                 self.done_with(read)
@@ -364,11 +370,13 @@ def _plan(targets: Iterable[str], given: Mapping[str, Any]) -> list[Layer]:
     return plan[::-1]
 
 
-def _made(engine: Engine, layer: Layer, at: Moment, read_twice: bool, *frames: Frame | None) -> Frame | None:
+def _made(engine: Engine, layer: Layer, at: Moment, read_twice: bool, *frames: Frame | None) -> Frame | Parts | None:
     if layer.on_spark and engine.is_cluster:
         return engine.materialise(layer.on_spark(at, *frames))
     if layer.on_driver:
         table = layer.make(at, *(engine.table(frame) for frame in frames if frame is not None))
         return engine.load_table(table)
-    frame: Frame | None = layer.make(at, *frames)
-    return None if frame is None else engine.settle(frame, read_twice)
+    made: Frame | Parts | None = layer.make(at, *frames)
+    if isinstance(made, Iterator):
+        return (engine.settle(part, read_twice) for part in made)
+    return None if made is None else engine.settle(made, read_twice)

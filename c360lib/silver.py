@@ -298,36 +298,40 @@ def _with_device_ids(counts: Frame, rows: Frame) -> Frame:
 
 
 def visits(rows: Frame, blocked_devices: Frame) -> Frame:
-    """Current events with `visit`, a number that the events of one visit share, and the `person` they name, if any.
+    """Events with `visit`, a number that the events of one visit share, and the `person` they name, if any.
 
     A visit is a run of one visitor's events with gaps of at most 30 minutes. The visitor is the device; where there is
-    none, or too many accounts use it, the account; else the event stands alone.
+    none, or too many accounts use it, the account; else the event stands alone, as does every event that is not
+    current: to leave those out would copy all the others.
     """
     ids = rows.select("_device", "anonymous_id")
     shared = rows_of(ids, blocked_devices.select(anonymous_id="key"), "anonymous_id").select("_device")
     shared = shared.unique("_device").with_columns(is_shared=nw.lit(True))
     events = rows.select("_row_number", "event_ts", "ingest_ts", "person", "_device", "_account", "disposition")
-    events = events.filter(nw.col("disposition") == CURRENT).drop("disposition")
     events = with_columns_of(events, shared, "_device")
     device = nw.when(nw.col("is_shared").is_null()).then(nw.col("_device") * 3)
     account, nobody = nw.col("_account") * 3 + 1, nw.col("_row_number") * 3 + 2
-    events = events.with_columns(_visitor=nw.coalesce(device, account, nobody))
-    events = events.select("_visitor", "_row_number", "event_ts", "ingest_ts", "person")
-    return with_runs(events, "_visitor", "event_ts", "_row_number", SESSION_GAP_SECONDS, "visit").drop("_visitor")
+    visitor = nw.when(nw.col("disposition") == CURRENT).then(nw.coalesce(device, account, nobody)).otherwise(nobody)
+    events = events.with_columns(_visitor=visitor, event_ts=nw.col("event_ts").fill_null(0))
+    events = events.drop("_device", "_account", "is_shared")
+    return with_runs(events, "_visitor", "event_ts", "_row_number", SESSION_GAP_SECONDS, "visit")
 
 
 def stitched(visits: Frame, rows: Frame) -> Frame:
-    """Events of visits with the `person` they are given to.
+    """Current events with their visit and the `person` they are given to.
 
     An event without an account takes the next identified event's person in its visit, else the previous one's, in the
     order of (event_ts, event_id). On a blocked device it has a visit of its own, so it stays unassigned.
     """
     named = visits.filter(~nw.col("person").is_null()).select("visit", "person")
-    groups = named.group_by("visit").agg(_only=nw.col("person").min(), _most=nw.col("person").max())
-    of_one = groups.filter(nw.col("_only") == nw.col("_most")).select("visit", "_only")
-    of_many = rows_of(visits, groups.filter(nw.col("_only") != nw.col("_most")), "visit")
-    events = with_columns_of(visits, of_one, "visit").with_columns(person=nw.coalesce("person", "_only")).drop("_only")
-    return with_cells_of(events, _nearest_persons(of_many, rows), "_row_number")
+    groups = named.group_by("visit").agg(_least=nw.col("person").min(), _most=nw.col("person").max())
+    is_mixed = nw.col("_least") != nw.col("_most")
+    only = nw.when(~is_mixed).then(nw.col("_least"))
+    events = with_columns_of(visits, groups.select("visit", _only=only, _is_mixed=is_mixed), "visit")
+    of_many = events.filter(nw.col("_is_mixed")).drop("_only", "_is_mixed")
+    events = events.with_columns(person=nw.coalesce("person", "_only")).drop("_only", "_is_mixed")
+    events = with_cells_of(events, _nearest_persons(of_many, rows), "_row_number")
+    return events.filter(nw.col("disposition") == CURRENT).drop("disposition")
 
 
 def _nearest_persons(events: Frame, rows: Frame) -> Frame:

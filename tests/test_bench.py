@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import importlib
 import random
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -542,6 +544,14 @@ def test_a_difference_is_told_by_table_column_and_key() -> None:
     assert ["identity: profile_id of ['b']: expected 'P-a', got None"] == bench_tables.differences(
         {**empty, "identity": rows[0]}, {**empty, "identity": rows[1]}
     )
+
+
+def test_a_candidate_tells_its_own_memory_whoever_started_it() -> None:
+    """Not that of the process that started it, which holds the tables of others."""
+    ballast = bytearray(b"1") * (400 << 20)
+    code = "from bench.child import peak_megabytes; print(peak_megabytes())"
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert 10 < int(told) < len(ballast) >> 20
 
 
 def test_the_report_shows_ratios_growth_and_why_a_candidate_has_no_time() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import narwhals as nw
 import pyarrow as pa
 import pytest
 
-from c360lib.engine import PLACE, Engine, open_engine
+from c360lib.engine import PLACE, Engine, open_engine, parts_of
 
 
 @pytest.mark.parametrize("places", [[0, 1, 2, 3], [2, 0, 3, 1], []])
@@ -16,6 +17,28 @@ def test_batches_come_in_the_order_of_a_place(engine: Engine, places: list[int])
     )
     found = [row["key"] for batch in engine.batches(frame, ["key"]) for row in batch.to_pylist()]
     assert sorted(str(n) for n in places) == found
+
+
+def test_a_table_may_come_in_parts(engine: Engine) -> None:
+    """Each in order, one after the other; a frame is one part."""
+    one, two = (engine.load_table(pa.table({"key": pa.array(keys, pa.string())})) for keys in (["b", "a"], ["d", "c"]))
+    assert ["a", "b", "c", "d"] == [r["key"] for b in engine.batches(iter([one, two]), ["key"]) for r in b.to_pylist()]
+    whole = [row["key"] for row in engine.table(iter([one, two])).to_pylist()]
+    assert (["a", "b"], ["c", "d"]) == (sorted(whole[:2]), sorted(whole[2:]))
+    assert [one] == list(parts_of(one))
+    assert [one, two] == list(parts_of(iter([one, two])))
+
+
+def test_text_of_few_words_stays_text_to_whoever_reads_it(engine: Engine) -> None:
+    """However an engine holds it: compared, filled, joined to other text and given back."""
+    rows = pa.table({"n": [1, 2, 3], "op": ["c", None, "d"], "other": ["c", "x", None]})
+    frame = engine.load_table(rows, {"op": ("c", "u", "d")})
+    frame = frame.with_columns(is_delete=(nw.col("op") == "d").fill_null(False), filled=nw.col("op").fill_null("u"))
+    found = engine.table(frame).to_pylist()
+    expected = [(1, "c", "c", False, "c"), (2, None, "x", False, "u"), (3, "d", None, True, "d")]
+    assert expected == sorted(tuple(row.values()) for row in found)
+    batches = list(engine.batches(frame, ["n"]))
+    assert ["c", None, "d"] == [row["op"] for batch in batches for row in batch.to_pylist()]
 
 
 def test_arrow_takes_the_memory_of_an_engine_where_that_engine_needs_the_least() -> None:

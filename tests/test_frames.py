@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from c360lib.engine import Engine, Frame, open_engine
 from c360lib.frames import (
+    columns_of,
     crossed,
     in_order,
     last_each,
     named,
+    parts,
     rows_of,
     with_cells_of,
     with_columns_of,
@@ -129,6 +131,27 @@ def test_a_number_brings_the_columns_of_its_row(engine: Engine) -> None:
     told = [tuple(row[name] for name in ("n", "name", "found", "count")) for row in found]
     assert [*expected, (None, "b", None, None)] == sorted(told, key=lambda row: (row[0] or 10, str(row[1])))
     assert not len(engine.table(with_columns_of(engine.load_table(rows[:0]), engine.load_table(other[:0]), on="n")))
+
+
+def test_one_look_up_serves_several_frames(engine: Engine) -> None:
+    """Long and short ones, dense numbers and sparse: as if it had been made for each."""
+    for step in (1, 10**12):
+        other = engine.load_table(pa.table({"n": [n * step for n in range(40)], "found": list(range(40))}))
+        look_up = columns_of(other, "n")
+        for wanted in ([5, 39, None, 40, -1], [], list(range(30)), [7]):
+            numbers = [None if n is None else n * step for n in wanted]
+            rows = pa.table({"row": range(len(wanted)), "n": pa.array(numbers, pa.int64())})
+            found = {row["row"]: row["found"] for row in rows_in(engine, look_up(engine.load_table(rows)))}
+            assert {row: n if n in range(40) else None for row, n in enumerate(wanted)} == found
+
+
+def test_parts_are_the_frame(engine: Engine) -> None:
+    """In its order and of so many rows on the engines that keep an order, and one part where there are no rows."""
+    frame = frame_of_columns(engine, n=pa.array(range(7)))
+    found = [engine.table(part)["n"].to_pylist() for part in parts(frame, 3)]
+    is_cut = type(engine).__name__ in ("Pandas", "Polars")
+    assert [[0, 1, 2], [3, 4, 5], [6]] == found if is_cut else [list(range(7))] == [sorted(part) for part in found]
+    assert [0] == [len(engine.table(part)) for part in parts(frame.head(0), 3)]
 
 
 @each_engine

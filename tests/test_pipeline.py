@@ -6,17 +6,21 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import product
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from c360lib.engine import Engine, Frame, Pandas, open_engine
+import c360lib.consent
+from c360lib.engine import Engine, Frame, Pandas, open_engine, parts_of
 from c360lib.errors import UsageError
 from c360lib.pipeline import INPUTS, LAYERS, PUBLISHED, Layer, Moment, run_layers
+from c360lib.rules import CHANNELS, PURPOSES
 from c360lib.schemas import GOLD, RAW, SILVER
 from tests.support import (
     AS_OF,
+    FAST,
     Row,
     account,
     before,
@@ -34,6 +38,7 @@ from tests.support import (
 
 BEFORE = {"crm:a": "P-crm:a", "crm:b": "P-crm:b", "crm:gone": "P-crm:gone", "crm:😀": "P-crm:é", "crm:é": "P-crm:é"}
 AT = Moment(seconds(AS_OF), seconds(AS_OF))
+IN_PARTS = {"activation_candidates"}
 ROWS = [
     account(
         "a",
@@ -177,11 +182,33 @@ def test_targets_come_as_soon_as_they_are_ready_in_the_order_of_the_layers() -> 
 def test_frames_are_released_after_their_last_use() -> None:
     """None twice, none forgotten, and never all at once."""
     with Watched() as engine:
-        for _, frame in run_layers(engine, frames(engine, ROWS), AT):
-            assert id(frame) in engine.held
+        for name, made in run_layers(engine, frames(engine, ROWS), AT):
+            if name in IN_PARTS:
+                for part in parts_of(made):
+                    del engine.held[id(part)]  # whoever asked for it has it alone
+            else:
+                assert id(made) in engine.held
         assert {} == engine.held
         findings = len(RAW)  # a few rows each, held until all sources are judged
         assert engine.most - findings < (engine.made - findings) / 2
+
+
+def test_a_table_in_parts_is_whole_and_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However few people are asked about at once; nothing but the asker reads it."""
+    assert set() == IN_PARTS & {name for layer in LAYERS for name in layer.inputs}
+    rows = [account(name) for name in "abcde"]
+    for engine_name in ("pandas", FAST):
+        found = []
+        for most in (250, 2, 1):
+            monkeypatch.setattr(c360lib.consent, "_PEOPLE_AT_ONCE", most)
+            with open_engine(engine_name) as engine:
+                [(_, made)] = run_layers(engine, frames(engine, rows), AT, IN_PARTS)
+                parts = [engine.table(part).select(["profile_id", "purpose", "channel"]) for part in parts_of(made)]
+            found.append((len(parts), pa.concat_tables(parts).to_pylist()))
+        assert [1, 3, 5] == [count for count, _ in found]
+        assert found[0][1] == found[1][1] == found[2][1]
+        told = [tuple(row.values()) for row in found[0][1]]
+        assert sorted(product((f"P-crm:{name}" for name in "abcde"), PURPOSES, CHANNELS)) == told
 
 
 # --- several layers at once -------------------------------------------------------------------------------------------

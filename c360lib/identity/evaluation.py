@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from c360lib import bronze, cells, contract, gold, load, released, rules
 from c360lib.build import model_asked
-from c360lib.engine import Engine, open_engine
+from c360lib.engine import Engine, open_engine, parts_of
 from c360lib.errors import UsageError
 from c360lib.files import read_csv, read_table
 from c360lib.identity import costs, metrics, probabilistic
@@ -334,7 +334,8 @@ def _costs(
 ) -> tuple[list[Cost], list[Cost]]:
     """Bad and missed merges of the published release, from its marts and those of the true clustering."""
     at = released.moment(workspace.manifest())
-    [(_, frame)] = run_layers(engine, released.inputs(engine, workspace), at, ["accounts"])
+    [(_, made)] = run_layers(engine, released.inputs(engine, workspace), at, ["accounts"])
+    [frame] = parts_of(made)
     accounts = engine.table(frame.select("node", "record_id", "first_event_ts"))
     persons = costs.whole_truth(_profiles(identity), person_of)
     true, cents_of = true_marts(engine, released.inputs(engine, workspace), at, accounts, persons)
@@ -351,7 +352,8 @@ def true_marts(
     made: dict[str, pa.Table] = {}
     for name, frame in run_layers(engine, given, at, targets):
         if name == "order_states":  # an account's own value is that of a person who has only this account
-            frame = gold.value(frame.with_columns(person=nw.col("record_id")), as_of=at.as_of)
+            [orders] = parts_of(frame)
+            frame = gold.value(orders.with_columns(person=nw.col("record_id")), as_of=at.as_of)
             frame = frame.select("person", "lifetime_value_cents")
         made[name] = engine.table(frame)
     cents_of = dict(
