@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
@@ -210,11 +211,26 @@ def test_every_engine_tells_the_same(engine: Engine) -> None:
 
 # --- releases ---------------------------------------------------------------------------------------------------------
 @pytest.fixture
-def ours(tmp_path: Path) -> Workspace:
+def unbuilt(tmp_path: Path) -> Workspace:
     """Raw files of 150 people; nothing built."""
-    workspace = Workspace(tmp_path / "ours")
+    workspace = Workspace(tmp_path / "unbuilt")
     workspace.write_generated(generate(150, 5), {})
     return workspace
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same raw files and their first release."""
+    workspace = Workspace(tmp_path_factory.mktemp("history"))
+    workspace.write_generated(generate(150, 5), {})
+    quick(workspace)
+    return workspace.root
+
+
+@pytest.fixture
+def ours(published: Path, tmp_path: Path) -> Workspace:
+    """A copy of them that a test may change."""
+    return Workspace(shutil.copytree(published, tmp_path / "ours"))
 
 
 def decide(ours: Workspace, *decisions: Row) -> None:
@@ -274,7 +290,6 @@ def known(ours: Workspace) -> dict[str, bytes]:
 @pytest.mark.parametrize("undone", ["decided the other way", "withdrawn"])
 def test_an_unmerge_restores_every_byte(undone: str, ours: Workspace) -> None:
     """A wrong must_link joins two people, a later cannot_link or its withdrawal parts them; the ledger remembers."""
-    quick(ours)
     first, people = known(ours), {row["profile_id"]: row for row in rows(ours, "customer_360", "gold")}
     one, other = strangers(ours)
     wrong = decision(f"{one}", f"{other}", "must_link", "2026-06-01")
@@ -295,17 +310,16 @@ def test_an_unmerge_restores_every_byte(undone: str, ours: Workspace) -> None:
     assert expected == told(ours)
 
 
-def test_a_first_release_has_no_history_and_no_churn(ours: Workspace) -> None:
+def test_a_first_release_has_no_history_and_no_churn(unbuilt: Workspace) -> None:
     """Nothing stood before."""
-    assert churn(quick(ours)) is None
-    assert [] == told(ours)
-    assert ours.manifest()["predecessor"] is None
+    assert churn(quick(unbuilt)) is None
+    assert [] == told(unbuilt)
+    assert unbuilt.manifest()["predecessor"] is None
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_the_same_inputs_are_the_same_release_again(suffix: str, ours: Workspace) -> None:
     """On any engine and any number of times, though a release stands before it; churn is measured again the same."""
-    quick(ours)
     one, other = strangers(ours)
     decide(ours, decision(one, other, "must_link"))
     second = quick(ours, suffix=suffix)
@@ -322,21 +336,20 @@ def test_the_same_inputs_are_the_same_release_again(suffix: str, ours: Workspace
 
 def test_back_and_forth_is_remembered(ours: Workspace) -> None:
     """Inputs that come back make another release than the first time, because more has happened."""
-    first = quick(ours)
+    first = ours.current()
     one, other = strangers(ours)
     for _ in range(3):
         decide(ours, decision(one, other, "must_link"))
         quick(ours)
         ours.steward_file.unlink()
         last = quick(ours)
-    assert first.release != last.release
+    assert first != last.release
     assert ["merge", "split"] * 3 == [row["event_type"] for row in rows(ours, "identity_events")]
     assert ["1", "2", "3", "4", "5", "6"] == [row["step"] for row in rows(ours, "identity_events")]
 
 
 def test_a_release_that_was_not_published_is_not_followed(ours: Workspace) -> None:
     """A build that fails leaves no trace in the history."""
-    quick(ours)
     one, other = strangers(ours)
     whole = ours.raw_file("consent_events").read_bytes()
     decide(ours, decision(one, other, "must_link"))
@@ -352,7 +365,7 @@ def test_a_release_that_was_not_published_is_not_followed(ours: Workspace) -> No
 
 def test_reset_forgets(ours: Workspace) -> None:
     """The first release after it is the first release ever."""
-    first = quick(ours).release
+    first = ours.current()
     one, other = strangers(ours)
     decide(ours, decision(one, other, "must_link"))
     quick(ours)
@@ -366,7 +379,6 @@ def test_reset_forgets(ours: Workspace) -> None:
 @pytest.mark.parametrize("damage", ["identity", "ledger", "manifest", "folder"])
 def test_a_damaged_release_is_passed_over(damage: str, ours: Workspace) -> None:
     """The one before it is followed: what can be trusted of the history is carried on."""
-    quick(ours)
     one, other = strangers(ours)
     decide(ours, decision(one, other, "must_link"))
     second = quick(ours).release
@@ -384,7 +396,7 @@ def test_a_damaged_release_is_passed_over(damage: str, ours: Workspace) -> None:
 
 def test_a_predecessor_that_is_gone_ends_nothing(ours: Workspace) -> None:
     """Where the release that was followed is no longer there, the published one is: its ledger goes on."""
-    first = quick(ours).release
+    first = ours.current()
     one, other = strangers(ours)
     decide(ours, decision(one, other, "must_link"))
     second = quick(ours).release
@@ -398,7 +410,6 @@ def test_a_predecessor_that_is_gone_ends_nothing(ours: Workspace) -> None:
 
 def test_an_erasure_hides_the_old_id(ours: Workspace) -> None:
     """Who was an anchor and is erased is in no file above bronze, the ledger included."""
-    quick(ours)
     identity = rows(ours, "customer_identity")
     sizes = members({row["record_id"]: row["profile_id"] for row in identity})
     profile = next(p for p, accounts in sorted(sizes.items()) if len(accounts) == 2)
@@ -419,7 +430,6 @@ def test_an_erasure_hides_the_old_id(ours: Workspace) -> None:
 
 def test_explain_says_where_a_profile_went(ours: Workspace) -> None:
     """An id that a merge made vanish leads to the profile that its accounts are in; an unknown id to none."""
-    quick(ours)
     one, other = strangers(ours)
     decide(ours, decision(one, other, "must_link"))
     quick(ours)
@@ -432,19 +442,19 @@ def test_explain_says_where_a_profile_went(ours: Workspace) -> None:
         explaining.explain(ours.root, "P-nobody")
 
 
-def test_only_the_release_that_was_published_last_is_followed(ours: Workspace) -> None:
+def test_only_the_release_that_was_published_last_is_followed(unbuilt: Workspace) -> None:
     """Ledger and accounts come from it, with a hash that another content would change."""
-    assert predecessor.Predecessor() == predecessor.find(ours, "x")
-    quick(ours)
-    first = predecessor.find(ours, "x")
-    assert (ours.current(), len(rows(ours, "customer_identity"))) == (first.release, len(first.profiles))
-    assert predecessor.Predecessor() == predecessor.find(ours, ours.manifest()["inputs_sha256"])
-    one, other = strangers(ours)
-    decide(ours, decision(one, other, "must_link"))
-    quick(ours)
-    second = predecessor.find(ours, "x")
-    assert (ours.current(), 1) == (second.release, len(second.events))
-    assert first == predecessor.find(ours, ours.manifest()["inputs_sha256"])
+    assert predecessor.Predecessor() == predecessor.find(unbuilt, "x")
+    quick(unbuilt)
+    first = predecessor.find(unbuilt, "x")
+    assert (unbuilt.current(), len(rows(unbuilt, "customer_identity"))) == (first.release, len(first.profiles))
+    assert predecessor.Predecessor() == predecessor.find(unbuilt, unbuilt.manifest()["inputs_sha256"])
+    one, other = strangers(unbuilt)
+    decide(unbuilt, decision(one, other, "must_link"))
+    quick(unbuilt)
+    second = predecessor.find(unbuilt, "x")
+    assert (unbuilt.current(), 1) == (second.release, len(second.events))
+    assert first == predecessor.find(unbuilt, unbuilt.manifest()["inputs_sha256"])
     assert first.sha256 != second.sha256
 
 
@@ -482,7 +492,6 @@ def parted(ours: Workspace) -> None:
 @pytest.mark.parametrize(("change", "most"), [(added, 0.0), (shuffled, 0.0), (parted, 0.0)])
 def test_no_id_is_lost(change: Callable[[Workspace], None], most: float, ours: Workspace) -> None:
     """By newer accounts, another order of rows or a split: every profile of before is there and holds its account."""
-    quick(ours)
     was = {row["profile_id"] for row in rows(ours, "customer_identity")}
     change(ours)
     result = quick(ours)
@@ -498,19 +507,19 @@ def test_another_model_keeps_the_ids(ours: Workspace) -> None:
     pytest.importorskip("splink")
     ours.reset()
     ours.write_generated(generate(150, 361), {})
-    build(ours, identity="probabilistic")
+    quick(ours, identity="probabilistic")
     was = {row["record_id"]: row["profile_id"] for row in rows(ours, "customer_identity")}
     model = read_json(ours.current_release() / "identity" / "model.json")
     for level in (level for part in model["settings"]["comparisons"] for level in part["comparison_levels"][1:-1]):
         level["u_probability"] = min(1.0, 16 * level["u_probability"])
     saved = ours.data / "models" / "identity.json"
     write_json(saved, model)
-    result = build(ours, identity="probabilistic")
+    result = quick(ours, identity="probabilistic")
     now = {row["record_id"]: row["profile_id"] for row in rows(ours, "customer_identity")}
     assert [] == [profile for profile in set(now.values()) if now[profile[2:]] != profile]
     assert [(kind, old, new or "", str(count)) for kind, old, new, count in plainly(was, now)] == told(ours)
     assert {"split"} == {event[0] for event in told(ours)}
     assert set() == set(was.values()) - set(now.values())
     assert ("0", "info") == churn(result)
-    again = build(ours, identity="probabilistic")
+    again = quick(ours, identity="probabilistic")
     assert (result.release, churn(result)) == (again.release, churn(again))
