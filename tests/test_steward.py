@@ -257,10 +257,10 @@ def test_decisions_survive_another_model_and_none(tmp_path: Path) -> None:
     pytest.importorskip("splink", reason="needs the extra `identity`")
     other = Workspace(tmp_path / "other")
     other.write_generated(generate(150, 3), {})
-    build(other, "duckdb", identity="probabilistic")
+    build(other, "polars", identity="probabilistic")
     ours = Workspace(tmp_path / "ours")
     ours.write_generated(generate(150, 361), {})
-    build(ours, "duckdb", identity="probabilistic")
+    build(ours, "polars", identity="probabilistic")
     same, different = [row for row in steward.queue(ours) if row["reason"] == "unsure"][:2]
     for row, what in ((same, "must_link"), (different, "cannot_link")):
         decide(ours, what, row["left_record_id"], row["right_record_id"])
@@ -269,7 +269,7 @@ def test_decisions_survive_another_model_and_none(tmp_path: Path) -> None:
         if identity == "retrained":
             kept.parent.mkdir()
             kept.write_bytes((other.current_release() / "identity" / "model.json").read_bytes())
-        result = build(ours, "duckdb", identity=identity if identity == "deterministic" else "probabilistic")
+        result = build(ours, "polars", identity=identity if identity == "deterministic" else "probabilistic")
         assert result.kept is None
         found = homes(ours)
         assert found[same["left_record_id"]] == found[same["right_record_id"]]
