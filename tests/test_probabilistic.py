@@ -27,6 +27,7 @@ from c360lib.identity import clusters, comparing, keeping, metrics, on_spark, pr
 from c360lib.load import Loader
 from c360lib.pipeline import Moment, run_layers
 from c360lib.workspace import Workspace
+from tests.support import FAST
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "data" / "sample"
@@ -94,36 +95,52 @@ def crowd(people: int, streets: int) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=pa.schema(kinds.items()))
 
 
-def test_two_trainings_give_one_text_whatever_the_row_order() -> None:
+@pytest.fixture(scope="module")
+def made_of_people() -> dict[str, Any]:
+    """The model of 300 people, to be read."""
+    return trained(people(300))
+
+
+@pytest.fixture(scope="module")
+def used_on_people() -> pa.Table:
+    """The model of 300 people as it is used on them, to be read."""
+    return used(people(300))
+
+
+@pytest.fixture(scope="module")
+def made_of_crowd() -> dict[str, Any]:
+    """The model of a crowd of 4,000, to be read."""
+    return trained(crowd(4_000, 300))
+
+
+def test_two_trainings_give_one_text_whatever_the_row_order(made_of_people: dict[str, Any]) -> None:
     """To the last character."""
     fields = people(300)
     order = random.Random(3).sample(range(len(fields)), len(fields))
-    assert trained(fields) == trained(fields.take(order))
+    assert made_of_people == trained(fields.take(order))
 
 
-def test_columns_that_tell_nothing_are_left_out_and_named() -> None:
+def test_columns_that_tell_nothing_are_left_out_and_named(made_of_people: dict[str, Any]) -> None:
     """Empty (e-mail, phone, card) and constant (city) columns carry no evidence."""
-    made = trained(people(300))
+    made = made_of_people
     assert ["city_key", "email_key", "loyalty_key", "phone_key"] == made["left_out"]
     kept = [c["output_column_name"] for c in made["settings"]["comparisons"]]
     assert ["first_name", "last_name", "date_of_birth", "street", "postcode"] == kept
 
 
-def test_a_crowd_teaches_a_model_that_keeps_its_head() -> None:
+def test_a_crowd_teaches_a_model_that_keeps_its_head(made_of_crowd: dict[str, Any]) -> None:
     """Where many share streets and names no training rule runs away, nor gives up on clean data."""
-    made = trained(crowd(4_000, 300))
-    assert [] == made["untrained"]
-    for comparison in made["settings"]["comparisons"]:
+    assert [] == made_of_crowd["untrained"]
+    for comparison in made_of_crowd["settings"]["comparisons"]:
         levels = [level for level in comparison["comparison_levels"] if not level.get("is_null_level")]
         equal, other = levels[0], levels[-1]
         assert equal["m_probability"] > 0.5 > other["m_probability"], comparison["output_column_name"]
         assert equal["m_probability"] > 20 * equal["u_probability"], comparison["output_column_name"]
 
 
-def test_a_level_that_no_random_pair_shows_is_evidence() -> None:
+def test_a_level_that_no_random_pair_shows_is_evidence(made_of_crowd: dict[str, Any]) -> None:
     """Hardly two accounts at random share an e-mail, so who does is one person: at least ten bits for it."""
-    made = trained(crowd(4_000, 300))
-    email = next(c for c in made["settings"]["comparisons"] if c["output_column_name"] == "email")
+    email = next(c for c in made_of_crowd["settings"]["comparisons"] if c["output_column_name"] == "email")
     equal = email["comparison_levels"][1]
     assert equal["m_probability"] > 1_000 * equal["u_probability"]
 
@@ -141,21 +158,19 @@ def test_a_training_rule_that_splink_gives_up_on_is_named(monkeypatch: pytest.Mo
     }
 
 
-def test_every_typed_wrong_pair_is_linked_and_no_other() -> None:
+def test_every_typed_wrong_pair_is_linked_and_no_other(used_on_people: pa.Table) -> None:
     """The truth of `people` is that 2n and 2n + 1 are one person."""
-    fields = people(300)
-    found = probabilistic.scores(fields, used(fields), NO_HOLDERS)
+    found = probabilistic.scores(people(300), used_on_people, NO_HOLDERS)
     links = [(r["left"], r["right"]) for r in found.to_pylist() if r["is_link"]]
     assert [(2 * n, 2 * n + 1) for n in range(300)] == sorted(links)
 
 
-def test_a_score_depends_on_its_pair_alone_given_the_model() -> None:
+def test_a_score_depends_on_its_pair_alone_given_the_model(used_on_people: pa.Table) -> None:
     """The slice law: two accounts alone score as they do among all."""
     fields = people(300)
-    model = used(fields)
-    whole = probabilistic.scores(fields, model, NO_HOLDERS).to_pylist()
+    whole = probabilistic.scores(fields, used_on_people, NO_HOLDERS).to_pylist()
     assert [r for r in whole if r["left"] == 10] == probabilistic.scores(
-        fields.slice(10, 2), model, NO_HOLDERS
+        fields.slice(10, 2), used_on_people, NO_HOLDERS
     ).to_pylist()
 
 
@@ -173,11 +188,10 @@ def test_scores_are_the_same_to_the_last_digit_on_one_thread_and_on_many(monkeyp
     assert found[0].equals(found[2])
 
 
-def test_a_pair_that_shares_a_declared_key_is_not_weighed() -> None:
+def test_a_pair_that_shares_a_declared_key_is_not_weighed(used_on_people: pa.Table) -> None:
     """It is decided already."""
-    fields = people(300)
     holders = pa.table({"rule": [3, 3], "root": [10, 10], "node": [10, 11]})
-    found = probabilistic.scores(fields, used(fields), holders).to_pylist()
+    found = probabilistic.scores(people(300), used_on_people, holders).to_pylist()
     assert (10, 11) not in [(r["left"], r["right"]) for r in found]
 
 
@@ -318,7 +332,7 @@ def test_train_keeps_a_model_and_tells_it(root: Path) -> None:
     keeping.train(Workspace(root), force=True)
     assert first == file.read_bytes()
 
-    build(Workspace(root), "polars", identity="probabilistic")
+    build(Workspace(root), FAST, identity="probabilistic")
     release = Workspace(root).current_release()
     kept, scored_with = json.loads(first), json.loads((release / "identity" / "model.json").read_text("utf-8"))
     assert kept["settings"]["comparisons"] == scored_with["settings"]["comparisons"]
@@ -397,7 +411,7 @@ def test_the_report_says_that_splink_is_missing(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(probabilistic, "find_spec", lambda _: None)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "raw").symlink_to(SAMPLE / "data" / "raw")
-    result = build(Workspace(tmp_path), identity="probabilistic")
+    result = build(Workspace(tmp_path), FAST, identity="probabilistic")
     [measure] = [m for m in result.measures if m.name == "identity_model"]
     assert ("none", "warn") == (measure.value, measure.status)
     assert not (Workspace(tmp_path).current_release() / "identity").exists()
@@ -408,7 +422,7 @@ def test_public_records_without_contacts_are_matched_and_the_report_names_what_w
     (tmp_path / "data").mkdir()
     for name in ("raw", "truth"):
         (tmp_path / "data" / name).symlink_to(ROOT / "data" / "febrl3" / "data" / name)
-    result = build(Workspace(tmp_path), identity="probabilistic")
+    result = build(Workspace(tmp_path), FAST, identity="probabilistic")
     measures = {m.name: m for m in result.measures}
     left_out = "columns left out, empty or constant: email_key, loyalty_key, phone_key;"
     assert left_out in measures["identity_model"].meaning
@@ -421,7 +435,7 @@ def test_a_profile_is_explained_with_the_model_of_its_release(tmp_path: Path) ->
     """The link of the model stands in the story with its evidence, and the row is the published one."""
     workspace = Workspace(tmp_path)
     workspace.write_generated(generate(150, 361), {}, lambda raw: None)
-    build(workspace, identity="probabilistic")
+    build(workspace, FAST, identity="probabilistic")
     release = workspace.current_release()
     edges = read_csv(release / "silver" / "identity_edges.csv").to_pylist()
     edge = next(e for e in edges if e["match_rule"] == rules.MODEL_RULE and e["outcome"] == "accepted")
