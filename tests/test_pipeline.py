@@ -346,7 +346,7 @@ def test_an_unknown_engine_is_a_misuse() -> None:
 
 
 # --- one answer -------------------------------------------------------------------------------------------------------
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # not of the module: tests are run engine by engine, so it is left and entered again
 def expected() -> dict[str, list[dict[str, Any]]]:
     """What pandas gives."""
     with open_engine() as engine:
