@@ -117,20 +117,30 @@ class Workspace:
                     rows[name] += len(table)
         spoil(self.generating)
         written = {path.relative_to(self.root).as_posix(): file_sha256(drafts[name]) for name, path in files.items()}
-        write_json(self.generated_file, {**recipe, "files": written})
+        earlier = self._generated_files()
+        write_json(self.generated_file, {**recipe, "files": written, "replaced": earlier})
         for name, path in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             drafts[name].replace(path)
+        write_json(self.generated_file, {**recipe, "files": written})
         remove_tree(self.generating)
         return rows
 
+    def _generated_files(self) -> dict[str, list[str]]:
+        """What `generate` wrote here: SHA-256 of each file, of two contents where it was stopped between them."""
+        recorded = read_json(self.generated_file) if self.generated_file.exists() else {}
+        found = {name: list(digests) for name, digests in recorded.get("replaced", {}).items()}
+        for name, digest in recorded.get("files", {}).items():
+            found.setdefault(name, []).append(digest)
+        return found
+
     def _refuse_foreign(self, paths: Iterable[Path]) -> None:
         """A file that stands there is replaced only if it is as an earlier `generate` wrote it."""
-        ours = read_json(self.generated_file).get("files", {}) if self.generated_file.exists() else {}
+        ours = self._generated_files()
         foreign = [
             path
             for path in paths
-            if path.exists() and ours.get(path.relative_to(self.root).as_posix()) != file_sha256(path)
+            if path.exists() and file_sha256(path) not in ours.get(path.relative_to(self.root).as_posix(), ())
         ]
         if foreign:
             raise UsageError(
@@ -274,13 +284,11 @@ class Workspace:
             for folder in LAYER_FOLDERS:
                 names = [path.name for path in (release / folder).iterdir()] if (release / folder).exists() else []
                 removed += [self.opened_folder(folder) / name for name in names]
-        if self.generated_file.exists():
-            recorded = read_json(self.generated_file)["files"]
-            removed += [
-                self.root / name
-                for name, digest in recorded.items()
-                if (self.root / name).exists() and file_sha256(self.root / name) == digest
-            ]
+        removed += [
+            self.root / name
+            for name, digests in self._generated_files().items()
+            if (self.root / name).exists() and file_sha256(self.root / name) in digests
+        ]
         removed += [self.generated_file, self.current_file, *map(self.evaluation_file, EVALUATION_FILES)]
         removed = [path for path in removed if path.exists()]
         for path in removed:

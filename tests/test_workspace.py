@@ -431,6 +431,36 @@ def test_generate_leaves_files_of_the_user_alone(name: str, ours: Workspace) -> 
     assert {name: b"mine\n"} == snapshot(ours.data)
 
 
+@pytest.mark.parametrize("again", [1, 2])
+def test_a_generate_that_was_stopped_between_two_files_may_be_run_again(
+    again: int, ours: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever it stopped, and more than once; or reset removes both what it wrote and what it had not replaced yet."""
+    replace = Path.replace
+    for moved in range(len(RAW) + 1):
+        left = [moved]
+
+        def stop(path: Path, target: Path, left: list[int] = left) -> Path:
+            if path.parent == ours.generating:
+                if not left[0]:
+                    raise KeyboardInterrupt
+                left[0] -= 1
+            return replace(path, target)
+
+        ours.write_generated(generate(5, 1), {})
+        monkeypatch.setattr(Path, "replace", stop)
+        for seed in range(2, 2 + again):
+            left[0] = moved
+            with pytest.raises(KeyboardInterrupt):
+                ours.write_generated(generate(5, seed), {})
+        monkeypatch.setattr(Path, "replace", replace)
+        if moved % 2:
+            ours.reset()
+            assert not ours.raw.exists()
+        ours.write_generated(generate(5, 9), {})
+        assert {"files"} == set(read_json(ours.generated_file))
+
+
 def test_a_generate_that_fails_leaves_the_old_files(ours: Workspace) -> None:
     """The files are put in place only when all of them are written."""
     make(ours)
