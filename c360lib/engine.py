@@ -431,8 +431,7 @@ def import_engine(module: str, extra: str) -> Any:
     arenas than processors, memory that one thread has freed is there for the next: fewer page faults. What is not used
     again within 50 ms goes back to the system, so that Arrow may have it.
     """
-    settings = f"narenas:{os.cpu_count()},dirty_decay_ms:50,muzzy_decay_ms:0"
-    os.environ.setdefault("_RJEM_MALLOC_CONF", settings)
+    os.environ.setdefault("_RJEM_MALLOC_CONF", f"narenas:{os.cpu_count()},dirty_decay_ms:50,muzzy_decay_ms:0")
     try:
         return importlib.import_module(module)
     except ImportError:

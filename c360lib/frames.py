@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import narwhals as nw
 import numpy as np
@@ -231,10 +231,10 @@ def _order_ties(order: Ints, key: Ints, then: Ints) -> None:
     order[tied] = rows[np.lexsort((then[rows], key[tied]))]
 
 
-def one_each(frame: Frame, by: str, text: str, keep: Literal["first", "last"] = "first") -> Frame:
-    """One row for each value of `by`, the first or last by a column of text. Only rows that tie are sorted."""
+def one_each(frame: Frame, by: str, text: str) -> Frame:
+    """One row for each value of `by`, the first by a column of text. Only rows that tie are sorted."""
     rows = frame.with_columns(_copies=nw.len().over(by))
-    tied = rows.filter(nw.col("_copies") > 1).unique(by, keep=keep, order_by=[text])
+    tied = rows.filter(nw.col("_copies") > 1).unique(by, keep="first", order_by=[text])
     return nw.concat([rows.filter(nw.col("_copies") == 1), tied]).drop("_copies")
 
 

@@ -85,6 +85,7 @@ class Loader:
         return self.engine.load_table(self._rows(name), words)
 
     def _rows(self, name: str) -> pa.Table:
+        """Typed rows with their numbers; nobody else holds them, so that an engine may free what it has taken."""
         table, path = RAW[name], self.workspace.raw_file(name)
         source = self.loaded.sources[name] = Source(present=path.exists() and path.stat().st_size > 0)
         chosen = None if self.keep is None else (*self.keep[name], *table.key)
