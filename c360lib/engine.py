@@ -163,18 +163,20 @@ class Polars(Engine):
         return self.load_table(pa.Table.from_batches(batches, schema))
 
     def load_table(self, table: pa.Table, words: Mapping[str, Sequence[str]] = NO_WORDS) -> Frame:
-        """Column by column, each in one piece and freed by Arrow as soon as polars has it."""
+        """Column by column, each in one piece; of a large table each is freed by Arrow as soon as polars has it."""
+        is_large = len(table) > BATCH_ROWS
         left = dict(zip(table.column_names, table.columns, strict=True))
         del table
 
         def moved(name: str) -> Any:
             column = self._polars.from_arrow(left.pop(name), rechunk=True).rename(name)
             column = column.cast(self._polars.Enum(words[name])) if name in words else column
-            _give_back()
+            if is_large:
+                _give_back()
             return column
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            columns = list(pool.map(moved, list(left)))
+            columns = list((pool.map if is_large else map)(moved, list(left)))
         return frame_of(self._polars.DataFrame(columns).lazy())
 
     def materialise(self, frame: Frame) -> Frame:
@@ -200,9 +202,10 @@ class Polars(Engine):
 
     def _array(self, column: Any) -> pa.Array:
         """A column in memory of Arrow alone, text without the room to spare that polars would leave."""
+        column = column.rechunk()
         if column.dtype != self._polars.String:
-            return column.rechunk().to_arrow()
-        text = column.rechunk().to_arrow(compat_level=self._polars.CompatLevel.newest()).cast(pa.string())
+            return column.to_arrow()
+        text = column.to_arrow(compat_level=self._polars.CompatLevel.newest()).cast(pa.string())
         if not text.null_count:
             return text
         known, *rest = text.buffers()  # `known` is still that of polars, which would keep the views with it

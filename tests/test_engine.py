@@ -6,6 +6,7 @@ import narwhals as nw
 import pyarrow as pa
 import pytest
 
+import c360lib.engine
 from c360lib.engine import PLACE, Engine, open_engine, parts_of
 
 
@@ -29,8 +30,12 @@ def test_a_table_may_come_in_parts(engine: Engine) -> None:
     assert [one, two] == list(parts_of(iter([one, two])))
 
 
-def test_text_of_few_words_stays_text_to_whoever_reads_it(engine: Engine) -> None:
-    """However an engine holds it: compared, filled, joined to other text and given back."""
+@pytest.mark.parametrize("most", [c360lib.engine.BATCH_ROWS, 2])
+def test_text_of_few_words_stays_text_to_whoever_reads_it(
+    engine: Engine, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However an engine holds it, of a large table too: compared, filled, beside other text and given back."""
+    monkeypatch.setattr(c360lib.engine, "BATCH_ROWS", most)
     rows = pa.table({"n": [1, 2, 3], "op": ["c", None, "d"], "other": ["c", "x", None]})
     frame = engine.load_table(rows, {"op": ("c", "u", "d")})
     frame = frame.with_columns(is_delete=(nw.col("op") == "d").fill_null(False), filled=nw.col("op").fill_null("u"))
