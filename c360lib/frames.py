@@ -19,11 +19,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from c360lib.engine import Frame, Ints, Parts, arrow_backed, frame_of, import_engine
+from c360lib.numbering import pieces
 
 _ABSENT = np.iinfo(np.int64).min
-_PIECE = 65_536
 Places = npt.NDArray[np.int32]
-Column = Callable[[], Ints]
+ToRead = Callable[[], Ints]
 
 
 def with_columns_of(frame: Frame, other: Frame, on: str) -> Frame:
@@ -139,8 +139,7 @@ class _Where:
             self._row_of[self._others] = np.arange(len(self._others), dtype=np.int32)
             self._others = self._others[:0]  # which tell no more
         place = np.empty(len(numbers), np.int32)
-        for start in range(0, len(numbers), _PIECE):
-            piece = slice(start, start + _PIECE)
+        for piece in pieces(len(numbers)):
             place[piece] = self._row_of[numbers[piece].clip(-1, self._most + 1)]
         return place
 
@@ -195,7 +194,7 @@ def with_runs(frame: Frame, by: str, at: str, number: str, gap: int, name: str) 
     return frame.with_columns(run_of.alias(name)).drop("_step", "_first", by)
 
 
-def _runs(gap: int, who_of: Column, at_of: Column, number_of: Column) -> Ints:
+def _runs(gap: int, who_of: ToRead, at_of: ToRead, number_of: ToRead) -> Ints:
     """What `with_runs` adds. Columns are functions, so that each is in memory only while it is read."""
     from pandas import factorize
 

@@ -26,7 +26,7 @@ DEVICE = "anonymous_id"
 NOBODY = -1
 _MOST_DIGITS, _MOST_HEADS, _SAMPLE = 15, 64, 1_000
 _WORD = 16
-_PIECE = 16_384  # as many at a time stay in the cache of a processor, and their memory is used again
+_PIECE = 16_384  # whose memory is used again for the next
 _PADDING = np.zeros(_WORD, np.uint8)
 _ZEROS, _SIXES, _HIGH = (np.uint64(int(byte * 8, 16)) for byte in ("30", "06", "f0"))
 _STEPS = (
@@ -169,12 +169,13 @@ def _from_digits(texts: pa.Array, heads: list[bytes]) -> Ints:
         return np.full(len(texts), NOBODY)
     starts, data = text_buffers(texts)
     numbers = np.empty(len(texts), np.int64)
-    for piece in _pieces(len(texts)):
+    for piece in pieces(len(texts)):
         _number_piece(starts[piece.start : piece.stop + 1], data, heads, numbers[piece])
     return numbers
 
 
-def _pieces(count: int) -> Iterator[slice]:
+def pieces(count: int) -> Iterator[slice]:
+    """So many rows, a piece that stays in the cache of a processor at a time."""
     return (slice(at, min(at + _PIECE, count)) for at in range(0, count, _PIECE))
 
 
@@ -266,7 +267,7 @@ def _mix_as_another(key: Ints, lsn: Ints | None) -> Flags:
     """
     row_bits = np.uint64((1 << len(key).bit_length()) - 1)
     mixed = np.empty(len(key), np.uint64)
-    for piece in _pieces(len(key)):
+    for piece in pieces(len(key)):
         numbers = key[piece] * _FACTOR
         if lsn is not None:
             numbers = (numbers + lsn[piece]) * _FACTOR
@@ -274,7 +275,7 @@ def _mix_as_another(key: Ints, lsn: Ints | None) -> Flags:
         mixed[piece] = numbers.view(np.uint64) & ~row_bits | rows
     mixed.sort()
     found = np.zeros(len(key), bool)
-    for piece in _pieces(len(key)):
+    for piece in pieces(len(key)):
         ordered = mixed[piece.start : piece.stop + 1]
         at = np.flatnonzero((ordered[1:] ^ ordered[:-1]) <= row_bits)
         for one in (ordered[at], ordered[at + 1]):
