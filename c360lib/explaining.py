@@ -94,6 +94,7 @@ def slice_tables(
             chosen = blocked.filter(pc.equal(pc.equal(blocked["kind"], "device"), is_device))
             typed = pa.table({c.name: cells.restored(chosen[c.name], c) for c in SILVER["blocked_keys"].columns})
             frames[name] = engine.load_table(typed)
+        frames["shared_devices"] = silver.shared_devices_among(frames["clickstream_rows"], frames["blocked_devices"])
         return {name: engine.table(frame) for name, frame in run_layers(engine, frames, at, targets)}
 
 

@@ -166,8 +166,9 @@ LAYERS: tuple[Layer, ...] = (
     Layer("order_states", _of(silver.states), ("orders_marked",)),
     Layer("value", _at(gold.value), ("order_states",)),
     _source("clickstream"),
-    Layer("blocked_devices", _of(silver.blocked_devices), ("clickstream_marked",)),
-    Layer("visits", _of(silver.visits), ("clickstream_marked", "blocked_devices"), kept=True),
+    Layer("shared_devices", _of(silver.shared_devices), ("clickstream_marked",)),
+    Layer("blocked_devices", _of(silver.blocked_devices), ("shared_devices", "clickstream_marked")),
+    Layer("visits", _of(silver.visits), ("clickstream_marked", "shared_devices"), kept=True),
     Layer("stitched", _of(silver.stitched), ("visits", "clickstream_marked")),
     Layer("activity", _at(gold.activity), ("stitched",)),
     _source("support_tickets"),
@@ -244,7 +245,7 @@ def run_layers(
     A large one that no layer reads comes in parts, each made when it is asked for.
 
     `inputs` are frames of INPUTS, or functions that load them when they are first read; it may also give any layer its
-    table, which then is not computed (blocked keys of the full build, for a slice). Where the engine can make several
+    table, which then is not computed (what the full build blocks, for a slice). Where the engine can make several
     layers at once, a long one has another at its side that does not wait for it, or the next input is loaded meanwhile.
     """
     wanted = list(targets)

@@ -275,38 +275,43 @@ def live_people(people: Frame) -> Frame:
 
 
 # --- behaviour --------------------------------------------------------------------------------------------------------
-def blocked_devices(rows: Frame) -> Frame:
-    """Devices that more accounts use than a device may: (kind, key, account_count, account_limit)."""
+def shared_devices(rows: Frame) -> Frame:
+    """Devices that more accounts use than a device may: (_device, account_count)."""
     used = rows.select("_device", "_account", "disposition").filter(
         (nw.col("disposition") == CURRENT) & ~nw.col("_account").is_null() & ~nw.col("_device").is_null()
     )
     pairs = used.select("_device", "_account").unique(["_device", "_account"])
     counts = pairs.group_by("_device").agg(account_count=nw.len())
-    counts = counts.filter(nw.col("account_count") > MAX_ACCOUNTS_PER_DEVICE)
-    return _with_device_ids(counts, rows).select(
+    counts = counts.with_columns(nw.col("account_count").cast(nw.Int64()))
+    return counts.filter(nw.col("account_count") > MAX_ACCOUNTS_PER_DEVICE)
+
+
+def blocked_devices(shared_devices: Frame, rows: Frame) -> Frame:
+    """The same devices by their ids, which any of their rows tells: (kind, key, account_count, account_limit)."""
+    ids = rows_of(rows.select("_device", "anonymous_id"), shared_devices, "_device")
+    return shared_devices.join(ids.unique("_device"), on="_device", how="inner").select(
         kind=nw.lit("device"),
         key=nw.col("anonymous_id"),
-        account_count=nw.col("account_count").cast(nw.Int64()),
+        account_count="account_count",
         account_limit=nw.lit(MAX_ACCOUNTS_PER_DEVICE).cast(nw.Int64()),
     )
 
 
-def _with_device_ids(counts: Frame, rows: Frame) -> Frame:
-    """Devices with their text, which any of their rows tells."""
-    ids = rows_of(rows.select("_device", "anonymous_id"), counts, "_device")
-    return counts.join(ids.unique("_device"), on="_device", how="inner")
+def shared_devices_among(rows: Frame, blocked_devices: Frame) -> Frame:
+    """What `shared_devices` gives for some of the rows, from the `blocked_devices` of all of them."""
+    counts = blocked_devices.select("account_count", anonymous_id="key")
+    ids = rows.select("_device", "anonymous_id").unique("_device")
+    return ids.join(counts, on="anonymous_id", how="inner").select("_device", "account_count")
 
 
-def visits(rows: Frame, blocked_devices: Frame) -> Frame:
+def visits(rows: Frame, shared_devices: Frame) -> Frame:
     """Events with `visit`, a number that the events of one visit share, and the `person` they name, if any.
 
     A visit is a run of one visitor's events with gaps of at most 30 minutes. The visitor is the device; where there is
     none, or too many accounts use it, the account; else the event stands alone, as does every event that is not
     current: to leave those out would copy all the others.
     """
-    ids = rows.select("_device", "anonymous_id")
-    shared = rows_of(ids, blocked_devices.select(anonymous_id="key"), "anonymous_id").select("_device")
-    shared = shared.unique("_device").with_columns(is_shared=nw.lit(True))
+    shared = shared_devices.select("_device").with_columns(is_shared=nw.lit(True))
     events = rows.select("_row_number", "event_ts", "ingest_ts", "person", "_device", "_account", "disposition")
     events = with_columns_of(events, shared, "_device")
     device = nw.when(nw.col("is_shared").is_null()).then(nw.col("_device") * 3)

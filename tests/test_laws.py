@@ -21,6 +21,7 @@ from c360lib.generate import generate
 from c360lib.pipeline import INPUTS, PUBLISHED, Moment, run_layers
 from c360lib.rules import MATCH_RULES
 from c360lib.schemas import GOLD, RAW, SILVER
+from c360lib.silver import shared_devices_among
 from tests.support import (
     AS_OF,
     FAST,
@@ -324,6 +325,9 @@ def tables_of(rows: Numbered, given: Mapping[str, pa.Table], as_of: str = AS_OF)
         inputs = loaded(engine, {name: _batch(name, found) for name, found in rows.items()})
         assert set(INPUTS) == set(inputs)
         inputs |= {name: engine.load(table.schema, table.to_batches()) for name, table in given.items()}
+        if "blocked_devices" in given:
+            devices = shared_devices_among(inputs["clickstream_rows"], inputs["blocked_devices"])
+            inputs["shared_devices"] = engine.materialise(devices)
         at = Moment(seconds(as_of), seconds(as_of))
         targets = [*COMPARED, *(name for name in BLOCKED if name not in given)]
         found = {name: engine.table(frame) for name, frame in run_layers(engine, inputs, at, targets)}
