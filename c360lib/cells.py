@@ -23,6 +23,7 @@ from c360lib.schemas import Column
 _EPOCH_DAY = datetime.date(1970, 1, 1).toordinal()
 _TIMESTAMP = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z")
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
+_SPACE_BEGINS = (0xC2, 0xE1, 0xE2, 0xE3)  # the first byte of each character beyond ASCII that is white space
 _SPACES = re.compile(r"[\s\x00-\x1f]+")
 
 
@@ -71,7 +72,12 @@ def _may_have_edge_space(starts: npt.NDArray[np.int32], data: npt.NDArray[np.uin
         return False
     filled = starts[1:] > starts[:-1]
     first, last = (starts[:-1], starts[1:]) if filled.all() else (starts[:-1][filled], starts[1:][filled])
-    return any(((edge <= 0x20) | (edge >= 0x80)).any() for edge in (data[first], data[last - 1]))
+    if any((edge <= 0x20).any() for edge in (data[first], data[last - 1])):
+        return True
+    if np.isin(data[first], _SPACE_BEGINS).any():
+        return True
+    far = last[data[last - 1] >= 0x80]  # such a character is of two bytes or more, a space of two or three
+    return bool(((data[far - 2] == 0xC2) | np.isin(data[np.maximum(far, 3) - 3], _SPACE_BEGINS[1:])).any())
 
 
 def _is_visible_ascii(data: npt.NDArray[np.uint8]) -> bool:

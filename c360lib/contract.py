@@ -68,10 +68,11 @@ def typed_rows(rows: pa.Table, table: Table, keep: Sequence[str] | None = None) 
     rows = rows.combine_chunks()
     text = {c.name: cells.trimmed(_cells(rows, c.name)) for c in table.columns if keep is None or c.name in keep}
     typed = {name: cells.typed(array, table.column(name)) for name, array in text.items()}
-    faults = _faults(rows, table, text, typed)
-    issues = _issues(table, text, typed, faults)
-    if "op" in typed:
-        typed = _without_values_of_deletes(typed, table)
+    deleted = pc.fill_null(pc.equal(typed["op"], "d"), False) if "op" in typed else None
+    faults = _faults(rows, table, text, typed, deleted)
+    issues = _issues(table, text, typed, deleted, faults)
+    if deleted is not None and deleted.true_count:
+        typed = _without_values_of_deletes(typed, table, deleted)
     is_usable = np.ones(len(rows), bool)
     is_usable[list(faults)] = False
     columns = {"_row_number": _cells(rows, "_row_number"), "_is_usable": pa.array(is_usable)}
@@ -95,26 +96,19 @@ def _findings(numbers: pa.Array, faults: dict[int, tuple[str, str]], issues: lis
     return pa.record_batch([numbers.take(pa.array(at, pa.int64())), *told], schema=FINDINGS)
 
 
-def _without_values_of_deletes(typed: dict[str, pa.Array], table: Table) -> dict[str, pa.Array]:
+def _without_values_of_deletes(typed: dict[str, pa.Array], table: Table, deleted: pa.Array) -> dict[str, pa.Array]:
     """A delete tells that an entity is gone, not what it was like: its values are those of the last state."""
-    deleted = _is_delete(typed)
-    if not pc.any(deleted).as_py():
-        return typed
     told = _told_by_deletes(table)
     return {n: a if n in told else pc.if_else(deleted, pa.scalar(None, a.type), a) for n, a in typed.items()}
-
-
-def _is_delete(typed: dict[str, pa.Array]) -> pa.Array:
-    return pc.fill_null(pc.equal(typed["op"], "d"), False)
 
 
 def _told_by_deletes(table: Table) -> set[str]:
     return {*ON_DELETE, *table.key, *REFERENCE, "tx_id"}
 
 
-def _unless_deleted(bad: Mask, typed: dict[str, pa.Array]) -> Mask:
+def _unless_deleted(bad: Mask, deleted: pa.Array | None) -> Mask:
     """Bad rows but for deletes, whose values do not count."""
-    return bad if "op" not in typed else bad & ~np.asarray(_is_delete(typed))
+    return bad if deleted is None else bad & ~np.asarray(deleted)
 
 
 def _cells(rows: pa.Table, name: str) -> pa.Array:
@@ -138,11 +132,11 @@ def _null(array: pa.Array) -> Mask | None:
 
 
 def _faults(
-    rows: pa.Table, table: Table, text: dict[str, pa.Array], typed: dict[str, pa.Array]
+    rows: pa.Table, table: Table, text: dict[str, pa.Array], typed: dict[str, pa.Array], deleted: pa.Array | None
 ) -> dict[int, tuple[str, str]]:
     """The first rule that a row breaks and what was found, by the place of the row."""
     found: dict[int, tuple[str, str]] = {}
-    for bad, rule, column in _broken_rules(rows, table, text, typed):
+    for bad, rule, column in _broken_rules(rows, table, text, typed, deleted):
         for at in np.flatnonzero(bad).tolist():
             if at not in found:
                 found[at] = rule, _said(text[column][at].as_py(), column) if column in text else "its bytes are in row"
@@ -154,7 +148,7 @@ def _said(cell: str | None, column: str) -> str:
 
 
 def _broken_rules(
-    rows: pa.Table, table: Table, text: dict[str, pa.Array], typed: dict[str, pa.Array]
+    rows: pa.Table, table: Table, text: dict[str, pa.Array], typed: dict[str, pa.Array], deleted: pa.Array | None
 ) -> Iterator[tuple[Mask, str, str]]:
     """Each rule that rows break: which rows, its name, the column to blame."""
     yield np.asarray(pc.not_equal(_cells(rows, "_raw_base64"), "")), "readable_line", "_raw_base64"
@@ -162,7 +156,7 @@ def _broken_rules(
         if column.rule and column.name in typed:
             bad = _null(typed[column.name]) if column.needed else _unreadable(text[column.name], typed[column.name])
             if bad is not None and column.name not in (*ON_DELETE, *table.key):
-                bad = _unless_deleted(bad, typed)
+                bad = _unless_deleted(bad, deleted)
             if bad is not None:
                 yield bad, column.rule, column.name
     if REFERENCE[1] in typed and not table.column(REFERENCE[1]).needed:
@@ -174,13 +168,17 @@ def _broken_rules(
 
 
 def _issues(
-    table: Table, text: dict[str, pa.Array], typed: dict[str, pa.Array], faults: dict[int, tuple[str, str]]
+    table: Table,
+    text: dict[str, pa.Array],
+    typed: dict[str, pa.Array],
+    deleted: pa.Array | None,
+    faults: dict[int, tuple[str, str]],
 ) -> list[tuple[int, str]]:
     """Cells of usable rows that hold what their column, one without a rule, cannot be: place of the row, column."""
     found = []
     for column in table.columns:
         bad = None if column.rule or column.name not in typed else _unreadable(text[column.name], typed[column.name])
         if bad is not None:
-            bad = bad if column.name in _told_by_deletes(table) else _unless_deleted(bad, typed)
+            bad = bad if column.name in _told_by_deletes(table) else _unless_deleted(bad, deleted)
             found += [(at, column.name) for at in np.flatnonzero(bad).tolist() if at not in faults]
     return found

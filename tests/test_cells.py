@@ -61,6 +61,14 @@ TIMESTAMPS = {
 }
 
 
+@pytest.mark.parametrize("form", ["{}", "a{}", "{}a", "{}é", "é{}", "中{}"])
+def test_white_space_goes_from_the_ends_whatever_its_bytes_are(form: str) -> None:
+    """As Python's `strip`, for every character up to U+3100, a cell at a time, so that none is trimmed for another."""
+    texts = [form.format(chr(code)) for code in range(0x20, 0x3100)]
+    found = [cells.trimmed(pa.array([text]))[0].as_py() for text in texts]
+    assert found == [text.strip() or None for text in texts]
+
+
 @pytest.mark.parametrize(("text", "expected"), TIMESTAMPS.items())
 def test_a_timestamp_is_read_exactly_or_not_at_all(text: str, expected: int | None) -> None:
     """Only YYYY-MM-DDTHH:MM:SSZ on the calendar is a time; spaces around it do not matter."""
