@@ -19,16 +19,16 @@ from c360lib.pipeline import Moment, run_layers
 from c360lib.workspace import Workspace
 
 ARRIVAL = ("event_ts", "ingest_ts")
-REFERENCE = ("source_system", "customer_id")
-CHANGE = (*ARRIVAL, *REFERENCE, "op", "lsn")
+CHANGE = (*ARRIVAL, "op", "lsn")
+PERSON = ("first_name", "last_name", "email", "phone", "date_of_birth", "street", "loyalty_id")
 USED = {  # the columns that the core needs, as the peers read only what they need
-    "customers": (*CHANGE, "first_name", "last_name", "email", "phone", "date_of_birth", "street", "loyalty_id"),
+    "customers": (*CHANGE, "source_system", "customer_id", *PERSON),
     "orders": (*CHANGE, "status", "ordered_ts", "currency", "net_amount_cents"),
-    "clickstream": (*ARRIVAL, *REFERENCE, "event_id", "anonymous_id"),
+    "clickstream": (*ARRIVAL, "event_id"),
     "support_tickets": (),
-    "campaign_events": (*ARRIVAL, *REFERENCE, "event_id", "channel", "event_name"),
-    "consent_events": (*ARRIVAL, *REFERENCE, "event_id", "purpose", "channel", "status", "expires_ts"),
-    "erasure_requests": (*ARRIVAL, *REFERENCE, "request_id"),
+    "campaign_events": (*ARRIVAL, "event_id", "channel", "event_name"),
+    "consent_events": (*ARRIVAL, "event_id", "purpose", "channel", "status", "expires_ts"),
+    "erasure_requests": (*ARRIVAL, "request_id"),
 }
 LAYERS = ("live_people", "customer_identity", "value", "activity", "activation_candidates")
 

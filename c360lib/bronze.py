@@ -165,8 +165,16 @@ def _parse_whole(block: bytes, columns: Sequence[str], keep: Sequence[str] | Non
             include_columns=list(keep or columns),
             check_utf8=False,  # a plain block has been checked
         ),
+        _parser_memory(),
     )
     return None if damaged else table.append_column("_raw_base64", _repeated("", len(table)))
+
+
+def _parser_memory() -> pa.MemoryPool:
+    """What the parser takes its memory from: mimalloc, where pyarrow has it, lets a column shrink where it stands, and
+    the next block finds the memory of the last one warm; the system's allocator copies and faults.
+    """
+    return pa.mimalloc_memory_pool() if "mimalloc" in pa.supported_memory_backends() else pa.default_memory_pool()
 
 
 def _repeated(text: str, count: int) -> pa.Array:

@@ -33,7 +33,6 @@ Frame = nw.LazyFrame[Any]
 Parts = Iterator[Frame]  # a table one part after the other, in the order of its key
 Ints = npt.NDArray[np.int64]
 BATCH_ROWS = 200_000
-NO_WORDS: Mapping[str, Sequence[str]] = {}
 PLACE = "_place"
 _SIZE = re.compile(r"[0-9]+(\.[0-9]+)? ?[KMGT]i?B")
 
@@ -43,15 +42,16 @@ class Engine(ABC):
 
     is_cluster = False
     frees_by_reference = False  # a frame that is not computed yet holds what it reads
+    takes_words = False  # a column whose words are known comes as a dictionary of them
     layers_at_once = 1  # more, where one layer leaves cores idle and any thread may make it
 
     @abstractmethod
     def load(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Frame:
         """Arrow batches of that schema as a frame; they are read once, now."""
 
-    def load_table(self, table: pa.Table, words: Mapping[str, Sequence[str]] = NO_WORDS) -> Frame:  # noqa: ARG002
-        """An Arrow table as a frame. `words` are all that can stand in a column of text; it may be held as numbers."""
-        return self.load(table.schema, table.to_batches())
+    def load_table(self, table: pa.Table) -> Frame:
+        """An Arrow table as a frame."""
+        return self.load(table.schema, table.to_batches(max_chunksize=BATCH_ROWS))
 
     def settle(self, frame: Frame, read_twice: bool) -> Frame:
         """The same rows as a layer's result; computed now if it is read more than once."""
@@ -155,6 +155,7 @@ class Polars(Engine):
     """Lazy plans on all cores, in memory."""
 
     frees_by_reference = True
+    takes_words = True
 
     def __init__(self) -> None:
         self._polars = import_engine("polars", "engines")
@@ -162,15 +163,19 @@ class Polars(Engine):
     def load(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Frame:
         return self.load_table(pa.Table.from_batches(batches, schema))
 
-    def load_table(self, table: pa.Table, words: Mapping[str, Sequence[str]] = NO_WORDS) -> Frame:
+    def load_table(self, table: pa.Table) -> Frame:
         """Column by column, each in one piece; of a large table each is freed by Arrow as soon as polars has it."""
         is_large = len(table) > BATCH_ROWS
         left = dict(zip(table.column_names, table.columns, strict=True))
         del table
 
         def moved(name: str) -> Any:
-            column = self._polars.from_arrow(left.pop(name), rechunk=True).rename(name)
-            column = column.cast(self._polars.Enum(words[name])) if name in words else column
+            cells = left.pop(name)
+            if pa.types.is_dictionary(cells.type):
+                words = self._polars.Enum(cells.chunk(0).dictionary.to_pylist())
+                return self._polars.from_arrow(cells.chunk(0).indices).cat.to(words).rename(name)
+            column = self._polars.from_arrow(cells, rechunk=True).rename(name)
+            del cells
             if is_large:
                 _give_back()
             return column

@@ -12,10 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from c360lib import bronze, contract
+from c360lib.bronze import BLOCK_BYTES
+from c360lib.contract import REFERENCE
 from c360lib.engine import Engine, Frame
 from c360lib.errors import ContractError
 from c360lib.files import file_sha256, table_writer, write_table
-from c360lib.numbering import Numbers, SourceNumbers
+from c360lib.gathering import gathered
+from c360lib.numbering import DEVICE, Numbers, SourceNumbers
 from c360lib.schemas import BRONZE, RAW, STEWARD, Table
 from c360lib.workspace import Workspace, in_order, open_raw
 
@@ -81,23 +84,21 @@ class Loader:
 
     def source(self, name: str) -> Frame:
         """The rows of one source; what was found wrong with them is then in `findings`."""
-        words = {c.name: c.allowed for c in RAW[name].columns if c.allowed and c.kind == "text"}
-        return self.engine.load_table(self._rows(name), words)
+        return self.engine.load_table(self._rows(name))
 
     def _rows(self, name: str) -> pa.Table:
         """Typed rows with their numbers; nobody else holds them, so that an engine may free what it has taken."""
         table, path = RAW[name], self.workspace.raw_file(name)
         source = self.loaded.sources[name] = Source(present=path.exists() and path.stat().st_size > 0)
-        chosen = None if self.keep is None else (*self.keep[name], *table.key)
-        numbers, rows, found = self.numbers.of(table), iter(()), self.found.setdefault(name, [])
+        keep = None if self.keep is None else self.keep[name]
+        chosen = None if keep is None else (*keep, *table.key, *REFERENCE, DEVICE)
+        numbers, rows, found = self.numbers.of(table, keep), iter(()), self.found.setdefault(name, [])
+        words = _words(table) if self.engine.takes_words else {}
         if source.present or name == "customers":
-            typed = _typed_batches(path, table, source, numbers, self.stage, self.suffix, chosen)
+            typed = _typed_batches(path, table, source, numbers, words, self.stage, self.suffix, chosen)
             rows = _findings_apart(typed, found)
-        schema = numbers.schema(contract.typed_schema(table, chosen))
-        whole = numbers.finished(pa.Table.from_batches(rows, schema))
-        if self.keep is not None:
-            unwanted = {*table.entity, *(["record_id"] if name != "customers" else [])} - set(self.keep[name])
-            whole = whole.drop_columns([column for column in whole.column_names if column in unwanted])
+        schema = _with_words(numbers.schema(contract.typed_schema(table, chosen)), words)
+        whole = numbers.finished(gathered(rows, schema, _expected_rows(path, table) if source.present else 0))
         if self.stage is not None and not source.present:
             _write_bronze(self.stage, BRONZE[name].column_names, name, self.suffix, iter(()))
         if name == "customers" and source.usable == 0:
@@ -148,6 +149,7 @@ def _typed_batches(
     table: Table,
     source: Source,
     numbers: SourceNumbers,
+    words: Mapping[str, pa.Array],
     stage: Path | None,
     suffix: str,
     keep: Sequence[str] | None,
@@ -166,7 +168,7 @@ def _typed_batches(
         parsed = bronze.parse(block, header.columns, wanted)
         rows = None if stage is None else bronze.with_lineage(parsed, path.name, 1, hashed)
         typed = contract.typed_rows(bronze.numbered(parsed) if rows is None else rows, table, keep)
-        return rows, typed._replace(rows=numbers.begun(typed.rows))
+        return rows, typed._replace(rows=_in_words(numbers.begun(typed.rows), words))
 
     first_alone = map(work, itertools.islice(blocks, 1))
     results = _numbered(itertools.chain(first_alone, in_order(work, blocks)), source)
@@ -178,6 +180,35 @@ def _typed_batches(
     )
     file = stage / "bronze" / f"{table.name}_bronze.{suffix}"
     yield from _written_on_the_way(results, file, schema)
+
+
+def _words(table: Table) -> dict[str, pa.Array]:
+    """All that can stand in a column of text, where that is known."""
+    return {c.name: pa.array(c.allowed, pa.string()) for c in table.columns if c.allowed and c.kind == "text"}
+
+
+def _with_words(schema: pa.Schema, words: Mapping[str, pa.Array]) -> pa.Schema:
+    kinds = [pa.dictionary(pa.uint8(), pa.string()) if field.name in words else field.type for field in schema]
+    return pa.schema(zip(schema.names, kinds, strict=True))
+
+
+def _in_words(rows: pa.RecordBatch, words: Mapping[str, pa.Array]) -> pa.RecordBatch:
+    """The rows with columns of few words by the number of the word."""
+    columns = []
+    for name, cells in zip(rows.schema.names, rows.columns, strict=True):
+        if name in words:
+            place = pc.index_in(cells, words[name]).cast(pa.uint8())
+            cells = pa.DictionaryArray.from_arrays(place, words[name])
+        columns.append(cells)
+    return pa.record_batch(columns, schema=_with_words(rows.schema, words))
+
+
+def _expected_rows(path: Path, table: Table) -> int:
+    """How many rows a file has if they are as long as its first ones, and some more; a cell takes at least a byte."""
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        first = stream.read(BLOCK_BYTES)
+    return min(int(first.count(b"\n") * size / len(first) * 1.02), size // len(table.columns))
 
 
 def _numbered(

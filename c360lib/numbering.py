@@ -10,7 +10,7 @@ blocks of a file are numbered side by side. Every other id gets its number from 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,9 +47,9 @@ class Numbers:
     def __init__(self) -> None:
         self._accounts = _Space()
 
-    def of(self, table: Table) -> SourceNumbers:
-        """The numbers of a raw table's rows, to be given block by block."""
-        return SourceNumbers(table, self._accounts)
+    def of(self, table: Table, keep: Sequence[str] | None = None) -> SourceNumbers:
+        """The numbers of a raw table's rows, to be given block by block; see `SourceNumbers`."""
+        return SourceNumbers(table, self._accounts, keep)
 
     def numbered(self, rows: pa.Table, table: Table) -> pa.Table:
         """Typed rows of a raw table with their numbers; see `SourceNumbers`.
@@ -69,9 +69,10 @@ class SourceNumbers:
     """The numbers of the rows of one raw table: `_account` (its record_id), `_entity` (its key without lsn), `_device`.
 
     Blocks may be begun side by side after the first of them; a number that no digits tell is NOBODY until the end.
+    Of what is numbered only the columns to `keep` (None: all) and the record_id of an account itself stay as text.
     """
 
-    def __init__(self, table: Table, accounts: _Space) -> None:
+    def __init__(self, table: Table, accounts: _Space, keep: Sequence[str] | None = None) -> None:
         self._table = table
         self._spaces: dict[str, tuple[tuple[str, ...], _Space]] = {"_account": (("record_id",), accounts)}
         if table.entity != REFERENCE:
@@ -79,6 +80,9 @@ class SourceNumbers:
         if DEVICE in table.column_names:
             self._spaces["_device"] = ((DEVICE,), _Space())
         self._unfinished: set[str] = set()
+        read = {name for columns, _ in self._spaces.values() for name in columns}
+        own = {"record_id"} if table.entity == REFERENCE else set()
+        self._unwanted = set() if keep is None else read - own - set(keep)
 
     def schema(self, typed: pa.Schema) -> pa.Schema:
         """The schema of blocks that are begun, from that of typed rows."""
@@ -88,12 +92,15 @@ class SourceNumbers:
 
     def begun(self, rows: pa.RecordBatch) -> pa.RecordBatch:
         """A block with the numbers that its texts tell; an absent text has none."""
-        numbers = []
+        numbers, left = [], self._unwanted
         for name, (columns, space) in self._spaces.items():
             numbers.append(space.numbers(_texts(rows, columns)))
-            if pc.index(numbers[-1], NOBODY).as_py() >= 0:
+            if pc.any(pc.equal(numbers[-1], NOBODY)).as_py():
                 self._unfinished.add(name)
-        return pa.record_batch([*rows.columns, *numbers], schema=self.schema(rows.schema))
+                left = left - set(columns)
+        nothing = pa.nulls(len(rows), pa.string())
+        kept = [nothing if name in left else rows[name] for name in rows.schema.names]
+        return pa.record_batch([*kept, *numbers], schema=self.schema(rows.schema))
 
     def finished(self, rows: pa.Table) -> pa.Table:
         """All blocks with every number, and `_is_repeated`: another row, usable or not, has its key.
@@ -110,7 +117,8 @@ class SourceNumbers:
         is_ordered = self._table.is_cdc and "lsn" in rows.column_names
         lsn = rows["lsn"].fill_null(NOBODY).to_numpy() if is_ordered else None
         is_repeated = pa.array(repeated(entity.to_numpy(), lsn))
-        return _with(_with(rows, "_entity", entity), "_is_repeated", is_repeated)
+        rows = _with(_with(rows, "_entity", entity), "_is_repeated", is_repeated)
+        return rows.drop_columns([name for name in rows.column_names if name in self._unwanted])
 
 
 def _with(rows: pa.Table, name: str, column: pa.Array | pa.ChunkedArray) -> pa.Table:

@@ -337,7 +337,7 @@ def in_order(work: Callable[[bytes], _T], blocks: Iterable[bytes], threads: int 
     with ThreadPoolExecutor(count) as pool:
         for block in blocks:
             pending.append(pool.submit(work, block))
-            if len(pending) > count:
+            if len(pending) > 2 * count:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()

@@ -1,0 +1,105 @@
+"""Batches to a table while they come: what is a number in memory stands in one piece there, and is copied once.
+
+To put many pieces together at the end would hold all of them twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+def gathered(batches: Iterable[pa.RecordBatch], schema: pa.Schema, expected_rows: int) -> pa.Table:
+    """All rows as a table: whole numbers and dictionaries in one piece each, other columns as they came.
+
+    Room is made for the rows that are expected, and more where more come; what is not used of it takes no memory.
+
+    >>> batch = pa.record_batch({"n": [1, None], "text": ["a", "b"]})
+    >>> table = gathered([batch, batch], batch.schema, 3)
+    >>> table["n"].num_chunks, table["n"].to_pylist(), table["text"].num_chunks
+    (1, [1, None, 1, None], 2)
+    """
+    columns = [_column(field.type, expected_rows) for field in schema]
+    for batch in batches:
+        for column, cells in zip(columns, batch.columns, strict=True):
+            column.take(cells)
+    return pa.table([column.whole() for column in columns], schema=schema)
+
+
+def _column(kind: pa.DataType, rows: int) -> _Pieces | _Numbers | _Words:
+    if pa.types.is_dictionary(kind):
+        return _Words(kind, rows)
+    return _Numbers(kind, rows) if pa.types.is_integer(kind) else _Pieces(kind)
+
+
+class _Pieces:
+    """A column as it came."""
+
+    def __init__(self, kind: pa.DataType) -> None:
+        self._kind = kind
+        self._pieces: list[pa.Array] = []
+
+    def take(self, cells: pa.Array) -> None:
+        self._pieces.append(cells)
+
+    def whole(self) -> pa.ChunkedArray:
+        return pa.chunked_array(self._pieces, self._kind)
+
+
+class _Numbers:
+    """A column of whole numbers. The memory is Arrow's own, so that whoever holds the column last can free it."""
+
+    def __init__(self, kind: pa.DataType, rows: int) -> None:
+        self._kind = kind
+        self._count = 0
+        self._buffer, self._cells = self._room(rows)
+        self._known: npt.NDArray[np.bool_] | None = None  # None: every cell so far
+
+    def _room(self, rows: int) -> tuple[pa.Buffer, npt.NDArray[Any]]:
+        kind = np.dtype(self._kind.to_pandas_dtype())
+        buffer = pa.allocate_buffer(rows * kind.itemsize)
+        return buffer, np.frombuffer(buffer, kind)
+
+    def take(self, cells: pa.Array) -> None:
+        at = slice(self._count, self._count + len(cells))
+        if at.stop > len(self._cells):
+            self._grow(at.stop + at.stop // 4)
+        self._cells[at] = np.frombuffer(cells.buffers()[1], self._cells.dtype)[cells.offset :][: len(cells)]
+        if cells.null_count and self._known is None:
+            self._known = np.ones(len(self._cells), bool)
+        if self._known is not None:
+            self._known[at] = pc.is_valid(cells).to_numpy(zero_copy_only=False)
+        self._count = at.stop
+
+    def _grow(self, rows: int) -> None:
+        done = self._cells[: self._count]
+        self._buffer, self._cells = self._room(rows)
+        self._cells[: self._count] = done
+        if self._known is not None:
+            self._known = np.append(self._known[: self._count], np.ones(rows - self._count, bool))
+
+    def whole(self) -> pa.Array:
+        known = None
+        if self._known is not None:
+            known = pa.py_buffer(np.packbits(self._known[: self._count], bitorder="little"))
+        return pa.Array.from_buffers(self._kind, self._count, [known, self._buffer])
+
+
+class _Words:
+    """A column of dictionaries that are all the same."""
+
+    def __init__(self, kind: pa.DataType, rows: int) -> None:
+        self._numbers = _Numbers(kind.index_type, rows)
+        self._words = pa.array([], kind.value_type)
+
+    def take(self, cells: pa.Array) -> None:
+        self._words = cells.dictionary
+        self._numbers.take(cells.indices)
+
+    def whole(self) -> pa.Array:
+        return pa.DictionaryArray.from_arrays(self._numbers.whole(), self._words)
