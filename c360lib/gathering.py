@@ -5,7 +5,7 @@ To put many pieces together at the end would hold all of them twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+NO_WORDS: Mapping[str, pa.Array] = {}
 
-def gathered(batches: Iterable[pa.RecordBatch], schema: pa.Schema, expected_rows: int) -> pa.Table:
+
+def gathered(
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema, expected_rows: int, words: Mapping[str, pa.Array] = NO_WORDS
+) -> pa.Table:
     """All rows as a table: whole numbers and dictionaries in one piece each, other columns as they came.
+
+    `words` has the dictionary of each column that is one, the same in every batch and also where there is none.
 
     Room is made for the rows that are expected, and more where more come; what is not used of it takes no memory.
 
@@ -24,16 +30,16 @@ def gathered(batches: Iterable[pa.RecordBatch], schema: pa.Schema, expected_rows
     >>> table["n"].num_chunks, table["n"].to_pylist(), table["text"].num_chunks
     (1, [1, None, 1, None], 2)
     """
-    columns = [_column(field.type, expected_rows) for field in schema]
+    columns = [_column(field.type, expected_rows, words.get(field.name)) for field in schema]
     for batch in batches:
         for column, cells in zip(columns, batch.columns, strict=True):
             column.take(cells)
     return pa.table([column.whole() for column in columns], schema=schema)
 
 
-def _column(kind: pa.DataType, rows: int) -> _Pieces | _Numbers | _Words:
-    if pa.types.is_dictionary(kind):
-        return _Words(kind, rows)
+def _column(kind: pa.DataType, rows: int, words: pa.Array | None) -> _Pieces | _Numbers | _Words:
+    if words is not None:
+        return _Words(kind, rows, words)
     return _Numbers(kind, rows) if pa.types.is_integer(kind) else _Pieces(kind)
 
 
@@ -91,14 +97,13 @@ class _Numbers:
 
 
 class _Words:
-    """A column of dictionaries that are all the same."""
+    """A column of words by their numbers."""
 
-    def __init__(self, kind: pa.DataType, rows: int) -> None:
+    def __init__(self, kind: pa.DataType, rows: int, words: pa.Array) -> None:
         self._numbers = _Numbers(kind.index_type, rows)
-        self._words = pa.array([], kind.value_type)
+        self._words = words
 
     def take(self, cells: pa.Array) -> None:
-        self._words = cells.dictionary
         self._numbers.take(cells.indices)
 
     def whole(self) -> pa.Array:

@@ -70,7 +70,7 @@ class Loader:
     """Reads raw files into an engine, each once: bronze rows into `stage` (None: not written), typed rows as a frame.
 
     `keep` names the only columns wanted of a source (with them alone are two rows of one key compared); what is
-    numbered is read as well, and stays as its number: key, and record_id but that of an account itself.
+    numbered is read as well, and stays as its number: key, device, and record_id but that of an account itself.
     """
 
     engine: Engine
@@ -98,7 +98,8 @@ class Loader:
             typed = _typed_batches(path, table, source, numbers, words, self.stage, self.suffix, chosen)
             rows = _findings_apart(typed, found)
         schema = _with_words(numbers.schema(contract.typed_schema(table, chosen)), words)
-        whole = numbers.finished(gathered(rows, schema, _expected_rows(path, table) if source.present else 0))
+        expected = _expected_rows(path, table) if source.present else 0
+        whole = numbers.finished(gathered(rows, schema, expected, words))
         if self.stage is not None and not source.present:
             _write_bronze(self.stage, BRONZE[name].column_names, name, self.suffix, iter(()))
         if name == "customers" and source.usable == 0:
