@@ -62,8 +62,13 @@ def text_buffers(array: pa.Array) -> tuple[npt.NDArray[np.int32], npt.NDArray[np
 
 def text_of(starts: npt.NDArray[np.integer], data: npt.NDArray[np.uint8], known: npt.NDArray[np.bool_]) -> pa.Array:
     """Text cells from what `text_buffers` gives; null where not `known`."""
-    is_known = pa.py_buffer(np.packbits(known, bitorder="little"))
-    return pa.StringArray.from_buffers(len(known), pa.py_buffer(starts.astype(np.int32)), pa.py_buffer(data), is_known)
+    texts = pa.py_buffer(starts.astype(np.int32)), pa.py_buffer(data)
+    return pa.StringArray.from_buffers(len(known), *texts, validity(known))
+
+
+def validity(known: npt.NDArray[np.bool_]) -> pa.Buffer:
+    """What tells Arrow which cells of an array are not null."""
+    return pa.py_buffer(np.packbits(known, bitorder="little"))
 
 
 def _may_have_edge_space(starts: npt.NDArray[np.int32], data: npt.NDArray[np.uint8]) -> bool:

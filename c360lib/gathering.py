@@ -13,6 +13,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from c360lib.cells import validity
+
 NO_WORDS: Mapping[str, pa.Array] = {}
 
 
@@ -90,9 +92,7 @@ class _Numbers:
             self._known = np.append(self._known[: self._count], np.ones(rows - self._count, bool))
 
     def whole(self) -> pa.Array:
-        known = None
-        if self._known is not None:
-            known = pa.py_buffer(np.packbits(self._known[: self._count], bitorder="little"))
+        known = None if self._known is None else validity(self._known[: self._count])
         return pa.Array.from_buffers(self._kind, self._count, [known, self._buffer])
 
 

@@ -43,6 +43,19 @@ def test_numbers_are_equal_exactly_where_texts_are(pieces: list[list[str | None]
 
 
 @settings(deadline=None)
+@given(PIECES, st.sampled_from([(), ("event_id",), ("event_id", "anonymous_id", "record_id")]))
+def test_text_that_is_not_kept_changes_no_number(pieces: list[list[str | None]], keep: tuple[str, ...]) -> None:
+    """Whether an odd id stands in every piece, in some or in none; only text that is to be kept is there at the end."""
+    text = rows("clickstream", event_id=pieces, record_id=pieces, anonymous_id=pieces)
+    numbers = Numbers().of(RAW["clickstream"], keep)
+    begun = [numbers.begun(batch) for batch in text.to_batches()]
+    found = numbers.finished(pa.Table.from_batches(begun, numbers.schema(text.schema)))
+    expected = Numbers().numbered(text, RAW["clickstream"])
+    kept = [name for name in expected.column_names if name.startswith("_") or name in keep]
+    assert found.to_pylist() == expected.select(kept).to_pylist()
+
+
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(["1", "2", "12"])), max_size=12))
 def test_a_key_of_two_columns_is_one_number(keys: list[tuple[str, str]]) -> None:
     """Two orders have one number exactly where both parts are equal."""
