@@ -17,8 +17,9 @@ import c360lib
 from c360lib import cells, predecessor, quality, report, rules
 from c360lib.engine import Engine, open_engine
 from c360lib.errors import UsageError
-from c360lib.files import FORMATS, file_sha256, table_batches, write_json, write_table
+from c360lib.files import FORMATS, file_sha256, replace_bytes, table_batches, write_json, write_table
 from c360lib.identity import probabilistic
+from c360lib.leaks import DECISIONS_FILE
 from c360lib.load import Loaded, Progress, load
 from c360lib.pipeline import PUBLISHED, Moment, run_layers
 from c360lib.schemas import GOLD, RAW, SILVER, Table
@@ -75,9 +76,10 @@ def build(
         dispositions, counts = _write_layers(runner, loaded, at, stage, suffix, progress)
         record = _record(loaded, at, release, dispositions, engine, suffix)
         record |= {"inputs_sha256": inputs, "predecessor": before.told()}
-        record["identity"] = probabilistic.told(identity, stage / MODEL_FILE)
+        record |= {"identity": probabilistic.told(identity, stage / MODEL_FILE), "recipe": workspace.recipe()}
+        _keep_decisions(workspace, stage)
         progress("quality")
-        measures = quality.audit(stage, record, workspace.truth())
+        measures = quality.audit(stage, record, workspace.truth(), workspace.release_before(record))
         report.write(stage / "reports", record, measures)
         rows = _finish_manifest(stage, record, counts)
         status = quality.status(measures)
@@ -129,6 +131,7 @@ def _inputs_sha256(loaded: Loaded, workspace: Workspace, at: Moment, suffix: str
         "as_of": at.as_of,
         "format": suffix,
         "model": model,
+        "recipe": workspace.recipe(),
         "rules": rules.RULES_VERSION,
         "code": code_fingerprint(),
     }
@@ -182,6 +185,12 @@ def _write_model(model: pa.Table, path: Path) -> None:
     for text in model["model"].to_pylist():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text + "\n", encoding="utf-8")
+
+
+def _keep_decisions(workspace: Workspace, stage: Path) -> None:
+    """Keep what the stewards had decided, so that the next release can tell what is new."""
+    if workspace.steward_file.exists():
+        replace_bytes(stage / DECISIONS_FILE, workspace.steward_file.read_bytes())
 
 
 def at_rest_schema(table: Table) -> pa.Schema:

@@ -396,7 +396,9 @@ def _validate(root: Path) -> int:
 
     workspace = Workspace(root)
     workspace.repair()
-    measures = quality.audit(workspace.current_release(), workspace.manifest(), workspace.truth())
+    manifest = workspace.manifest()
+    before = workspace.release_before(manifest)
+    measures = quality.audit(workspace.current_release(), manifest, workspace.truth(), before)
     width = max(len(m.name) for m in measures)
     values = max(len(m.value) for m in measures)
     click.echo(f"{'measure':{width}}  {'value':>{values}}  {'threshold':>18}  status")

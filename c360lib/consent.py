@@ -12,66 +12,163 @@ from typing import Any
 import narwhals as nw
 import pyarrow as pa
 
+from c360lib import cells
 from c360lib.engine import Frame, Parts
-from c360lib.frames import columns_of, crossed, last_each, named, null_of, parts, with_columns_of
-from c360lib.rules import CHANNEL_IDENTIFIER, CHANNELS, PURPOSES, UNSUBSCRIBE_PURPOSE
+from c360lib.frames import columns_of, crossed, last_each, named, null_of, parts, rows_of, with_columns_of
+from c360lib.rules import (
+    CHANNEL_IDENTIFIER,
+    CHANNELS,
+    CLOCK_SKEW_SECONDS,
+    EARLIEST_CHOICE,
+    MAX_CHOICE_DELAY_DAYS,
+    PURPOSES,
+    SECONDS_PER_DAY,
+    UNSUBSCRIBE_PURPOSE,
+)
 from c360lib.schemas import GOLD
-from c360lib.silver import ALL_QUARANTINED, CONFLICT, CURRENT
+from c360lib.silver import CONFLICT, CURRENT, ERASED, QUARANTINED
 
 _INT, _SMALL = nw.Int64(), nw.Int8()
 _SLOTS = len(PURPOSES) * len(CHANNELS)
 _REASONS = GOLD["activation_candidates"].column("block_reason").allowed
-_GRANTED = -1
+GRANTED = -1
 _EVERY = -1
+_EARLIEST = cells.moment(EARLIEST_CHOICE)
+_NEVER = 1 << 40  # seconds: later than any date
+_HEARD = (CURRENT, CONFLICT, QUARANTINED)
+CHOICE = (
+    *("person", "node", "is_account_deleted", "purpose", "channel", "reason"),
+    *("at", "arrived", "late_at", "expires_ts", "proof"),
+)
 _PEOPLE_AT_ONCE = 200_000
 
 
 def choices(consents: Frame, touches: Frame) -> Frame:
-    """Current choices: (person, node, purpose, channel, reason, proof, ...), names by number; -1 is every one of them.
+    """All that was said by accounts that are known, one row a choice, purpose and channel by number; -1 is all of them.
 
-    `reason` is the status: a block's number among the reasons, -1 a grant; what is not a grant blocks.
-    An `unsubscribed` touch is a withdrawal of marketing on its channel, with the proof campaign_events:event_id.
+    (person, node, is_account_deleted, purpose, channel, reason, at, arrived, late_at, expires_ts, proof). `reason` is a
+    refusal's number among the block reasons, or -1: a grant. `at` is the moment that the choice is dated by, `arrived`
+    when it came in, `late_at` the same of a refusal that came in so long after it was made that it also shuts what
+    was granted until it came. What a row cannot tell is taken as a refusal.
     """
-    columns = ["person", "node", "is_account_deleted", "event_ts", "expires_ts"]
-    purpose, channel, status = _number("purpose", PURPOSES), _number("channel", CHANNELS), nw.col("status")
-    block = nw.when(status == "denied").then(_reason("denied")).otherwise(_reason("withdrawn"))
-    reason = nw.when(status == "granted").then(_lit(_GRANTED)).otherwise(block)
-    given = consents.select(*columns, "disposition", "purpose", "channel", "status", proof="event_id")
-    given = given.filter(nw.col("disposition") == CURRENT)
-    given = given.select(*columns, "proof", purpose=purpose, channel=channel, reason=reason)
-    left = touches.filter((nw.col("disposition") == CURRENT) & (nw.col("event_name") == "unsubscribed"))
-    left = left.with_columns(expires_ts=null_of(nw.col("event_ts"))).select(
-        *columns,
-        proof=nw.concat_str([nw.lit("campaign_events:"), nw.col("event_id")]),
-        purpose=_lit(PURPOSES.index(UNSUBSCRIBE_PURPOSE)),
-        channel=channel,
-        reason=_reason("withdrawn"),
+    return nw.concat([_said(consents), _agreed(consents), _left(touches)])
+
+
+def _said(consents: Frame) -> Frame:
+    """Refusals, grants that no other row of their event contradicts, and rows that cannot be used."""
+    status, is_usable = nw.col("status"), nw.col("disposition") != QUARANTINED
+    word = (
+        nw.when((status == "granted") & is_usable)
+        .then(_lit(GRANTED))
+        .when(status.is_null() | (status == "granted"))
+        .then(_reason("consent_unreadable"))
+        .when(status == "denied")
+        .then(_reason("denied"))
+        .otherwise(_reason("withdrawn"))
     )
-    return nw.concat([given, left])
+    rows = consents.filter(nw.col("disposition").is_in(_HEARD) & ~nw.col("person").is_null())
+    contested = _contested(consents).select("_entity", is_contested=nw.lit(True))
+    rows = rows.join(contested, on="_entity", how="left")
+    rows = rows.with_columns(reason=word)
+    rows = rows.filter(nw.col("is_contested").is_null() | (nw.col("reason") != GRANTED))
+    dated = nw.when(nw.col("reason") == GRANTED).then(_granted_at()).otherwise(_refused_at(is_usable))
+    return _told(rows, dated, _number("purpose", PURPOSES), nw.col("event_id"))
+
+
+def _left(touches: Frame) -> Frame:
+    """Unsubscribes, and touches that may have been one: withdrawals of marketing on their channel."""
+    may_be_one = nw.col("event_name").fill_null("unsubscribed") == "unsubscribed"
+    rows = touches.filter(nw.col("disposition").is_in(_HEARD) & ~nw.col("person").is_null() & may_be_one)
+    rows = rows.with_columns(reason=_reason("withdrawn"), expires_ts=null_of(nw.col("event_ts")))
+    proof = nw.concat_str([nw.lit("campaign_events:"), nw.col("event_id")])
+    return _told(rows, _refused_at(), _lit(PURPOSES.index(UNSUBSCRIBE_PURPOSE)), proof)
+
+
+def _told(rows: Frame, at: nw.Expr, purpose: nw.Expr, proof: nw.Expr) -> Frame:
+    """Rows with (person, node, ..., reason) as `choices` gives them."""
+    rows = rows.with_columns(at=at, arrived=nw.col("ingest_ts").fill_null(_NEVER))
+    delay = nw.col("arrived") - nw.col("at")
+    is_late = (nw.col("reason") != GRANTED) & (delay > MAX_CHOICE_DELAY_DAYS * SECONDS_PER_DAY)
+    return rows.select(
+        *("person", "node", "is_account_deleted", "reason", "at", "arrived", "expires_ts"),
+        purpose=purpose,
+        channel=_number("channel", CHANNELS),
+        late_at=nw.when(is_late).then(nw.col("arrived")),
+        proof=proof.fill_null(""),
+    ).select(*CHOICE)
+
+
+def _granted_at() -> nw.Expr:
+    """A grant is dated by whichever of its two times is earlier."""
+    return nw.min_horizontal("event_ts", "ingest_ts")
+
+
+def _refused_at(is_usable: nw.Expr | None = None) -> nw.Expr:
+    """A refusal is dated by when it was made, where that can be; else by its arrival, the end of time if unreadable."""
+    made, came = nw.col("event_ts"), nw.col("ingest_ts")
+    is_possible = (made >= _EARLIEST) & (made <= came + CLOCK_SKEW_SECONDS)
+    if is_usable is not None:
+        is_possible = is_possible & is_usable
+    return nw.when(is_possible.fill_null(False)).then(made).otherwise(came.fill_null(_NEVER))
+
+
+# --- one event_id, several contents -----------------------------------------------------------------------------------
+def _contested(consents: Frame) -> Frame:
+    """Consent events that stand with several contents, also where an account that is erased gave one: (_entity)."""
+    several = consents.filter(nw.col("disposition").is_in([CONFLICT, ERASED])).select("_entity")
+    return several.unique("_entity")
+
+
+def _agreed(consents: Frame) -> Frame:
+    """What every content of a contested event grants: dated and ended by the earliest of them."""
+    rows = rows_of(consents, _contested(consents), "_entity")
+    rows = rows.filter(nw.col("disposition").is_in([CURRENT, CONFLICT, ERASED]))
+    contents = rows.group_by("_entity").agg(_contents=nw.len())
+    grants = rows.filter((nw.col("status") == "granted") & ~nw.col("person").is_null())
+    grants = grants.filter(nw.col("disposition") != ERASED).with_columns(at=_granted_at())
+    grants = _by_channel(grants.with_columns(channel=_number("channel", CHANNELS)))
+    key = ["_entity", "person", "node", "is_account_deleted", "purpose", "channel", "event_id"]
+    agreed = grants.group_by(key).agg(
+        at=nw.col("at").min(),
+        arrived=nw.col("ingest_ts").min(),
+        expires_ts=nw.col("expires_ts").min(),
+        _grants=nw.len(),
+    )
+    agreed = agreed.join(contents, on="_entity", how="inner").filter(nw.col("_grants") == nw.col("_contents"))
+    return agreed.with_columns(
+        purpose=_number("purpose", PURPOSES),
+        reason=_lit(GRANTED),
+        late_at=null_of(nw.col("at")),
+        proof=nw.col("event_id"),
+    ).select(*CHOICE)
 
 
 def spoken(choices: Frame) -> Frame:
-    """Choices, one row a slot that they speak for: (slot, reach, order, reason, proof, ...)."""
+    """Choices, one row a slot that they speak for: (slot, reach, order, reason, at, arrived, late_at, proof, ...)."""
     rows = _by_slot(choices)
-    is_block = nw.when(nw.col("reason") == _GRANTED).then(0).otherwise(1).cast(_INT)
+    is_block = nw.when(nw.col("reason") == GRANTED).then(0).otherwise(1).cast(_INT)
     return rows.select(
-        "slot",
-        "reason",
-        "proof",
-        "expires_ts",
-        "is_account_deleted",
+        *("slot", "reason", "proof", "at", "arrived", "late_at", "expires_ts", "is_account_deleted"),
         reach=nw.col("node") * len(CHANNELS) + nw.col("channel"),
-        order=nw.col("event_ts") * 2 + is_block,
+        order=nw.col("at") * 2 + is_block,
     )
 
 
 def _by_slot(rows: Frame) -> Frame:
     """Rows with (purpose, channel), by number, as rows with a `slot`, one for each that they speak for."""
-    for name, count in (("purpose", len(PURPOSES)), ("channel", len(CHANNELS))):
-        every = rows.filter(nw.col(name) == _EVERY)
-        copies = [every.with_columns(_lit(number).alias(name)) for number in range(count)]
-        rows = nw.concat([rows.filter(nw.col(name) != _EVERY), *copies])
+    rows = _by_each(_by_channel(rows), "purpose", len(PURPOSES))
     return rows.with_columns(slot=nw.col("person") * _SLOTS + nw.col("purpose") * len(CHANNELS) + nw.col("channel"))
+
+
+def _by_channel(rows: Frame) -> Frame:
+    return _by_each(rows, "channel", len(CHANNELS))
+
+
+def _by_each(rows: Frame, name: str, count: int) -> Frame:
+    """Rows for every one of so many numbers as a row for each of them."""
+    every = rows.filter(nw.col(name) == _EVERY)
+    copies = [every.with_columns(_lit(number).alias(name)) for number in range(count)]
+    return nw.concat([rows.filter(nw.col(name) != _EVERY), *copies])
 
 
 def _number(column: str, names: Sequence[str]) -> nw.Expr:
@@ -91,59 +188,61 @@ def _reason(name: str) -> nw.Expr:
     return _lit(_REASONS.index(name))
 
 
+# --- what holds -------------------------------------------------------------------------------------------------------
 def latest(spoken: Frame) -> Frame:
-    """The choice that holds for each slot: the last by (event_ts, a block after a grant, event_id)."""
-    return last_each(spoken, "slot", "order", "proof")
+    """The readable choice that counts for each slot: the last by (at, a refusal after a grant, proof)."""
+    return last_each(spoken.filter(~_is_unreadable()), "slot", "order", "proof")
 
 
-def unreadable(consents: Frame, touches: Frame) -> Frame:
-    """Slots that an unusable row of a known person blocks: (slot, is_unreadable).
+def unreadable(spoken: Frame) -> Frame:
+    """Slots with a row that cannot be used: (slot, unreadable_at), the last moment that one of them is dated by."""
+    return spoken.filter(_is_unreadable()).group_by("slot").agg(unreadable_at=nw.col("at").max())
 
-    A row refused only because its event_id stands twice with other content does not block the slot of the row that
-    counts for that event_id: the most restrictive one counts there already.
+
+def _is_unreadable() -> nw.Expr:
+    return nw.col("reason") == _REASONS.index("consent_unreadable")
+
+
+def overtaken(latest: Frame, spoken: Frame) -> Frame:
+    """Slots whose latest choice is a grant that came in before a late refusal did: (slot, late_reason, late_proof)."""
+    grants = latest.filter(nw.col("reason") == GRANTED).select("slot", granted="arrived")
+    late = spoken.filter(~nw.col("late_at").is_null())
+    late = late.select("slot", "order", "late_at", late_reason="reason", late_proof="proof")
+    late = late.join(grants, on="slot", how="inner").filter(nw.col("granted") < nw.col("late_at"))
+    return last_each(late, "slot", "order", "late_proof").select("slot", "late_reason", "late_proof")
+
+
+def state(latest: Frame, overtaken: Frame, unreadable: Frame, as_of: int) -> Frame:
+    """Slots with a known state: (slot, proof, reason, reach, at); the reason is a number, -1 a grant that holds.
+
+    `reach` is what only such a grant may use: an account on a channel, as in `_reaches`. `at` dates the latest choice.
     """
-    bad = nw.col("disposition").is_in(ALL_QUARANTINED) & ~nw.col("person").is_null()
-    rows = consents.filter(bad)
-    rivals = rows.filter(nw.col("disposition") == CONFLICT).with_columns(channel=nw.col("channel").fill_null("any"))
-    key = ["_entity", "_account", "purpose", "channel"]
-    counted = consents.select("disposition", *key).join(rivals.select("_entity"), on="_entity", how="semi")
-    counted = counted.filter(nw.col("disposition") == CURRENT).with_columns(channel=nw.col("channel").fill_null("any"))
-    rivals = rivals.join(counted, on=key, how="anti")
-    others = rows.filter(nw.col("disposition") != CONFLICT)
-    left = nw.col("event_name").fill_null("unsubscribed") == "unsubscribed"  # unreadable: it may have been one
-    lost = touches.filter(bad & left)
-    purpose, channel = _number("purpose", PURPOSES), _number("channel", CHANNELS)
-    marketing = _lit(PURPOSES.index(UNSUBSCRIBE_PURPOSE))
-    parts = [part.select("person", purpose=purpose, channel=channel) for part in (rivals, others)]
-    parts.append(lost.select("person", purpose=marketing, channel=channel))
-    slots = _by_slot(nw.concat(parts)).select("slot")
-    return slots.unique("slot").with_columns(is_unreadable=nw.lit(True))
-
-
-def state(latest: Frame, unreadable: Frame, as_of: int) -> Frame:
-    """Slots with a known state: (slot, proof, reason, reach); the reason is a number, -1 a grant that holds.
-
-    `reach` is what only such a grant may use: an account on a channel, as in `_reaches`.
-    """
-    readable = latest.join(unreadable, on="slot", how="anti").with_columns(is_unreadable=nw.lit(False))
-    blocked = unreadable.join(latest, on="slot", how="left").select(readable.collect_schema().names())
-    rows = nw.concat([readable, blocked])
+    rows = latest.join(unreadable, on="slot", how="left").join(overtaken, on="slot", how="left")
+    silent = unreadable.join(latest.select("slot"), on="slot", how="anti").with_columns(
+        reason=_reason("consent_unreadable"), proof=nw.lit(""), at="unreadable_at"
+    )
     ends = ~nw.col("expires_ts").is_null() & (nw.col("expires_ts") <= as_of)
     reason = (
-        nw.when(nw.col("reason") > _GRANTED)
+        nw.when(nw.col("reason") > GRANTED)
         .then(nw.col("reason"))
-        .when(nw.col("is_unreadable"))
+        .when(~nw.col("late_reason").is_null())
+        .then(nw.col("late_reason"))
+        .when((nw.col("unreadable_at") >= nw.col("at")).fill_null(False))
         .then(_reason("consent_unreadable"))
         .when(ends)
         .then(_reason("expired"))
         .when(nw.col("is_account_deleted").fill_null(False))
         .then(_reason("account_deleted"))
-        .otherwise(_lit(_GRANTED))
+        .otherwise(_lit(GRANTED))
     )
-    rows = rows.with_columns(reason=reason)
-    return rows.select("slot", "proof", "reason", reach=nw.when(nw.col("reason") == _GRANTED).then("reach"))
+    proof = nw.when(nw.col("reason") == GRANTED).then(nw.coalesce("late_proof", "proof")).otherwise(nw.col("proof"))
+    rows = rows.with_columns(reason=reason, proof=proof, reach=nw.when(reason == GRANTED).then(nw.col("reach")))
+    silent = silent.with_columns(reach=null_of(nw.col("slot")))
+    rows = nw.concat([part.select("slot", "proof", "reason", "reach", "at") for part in (rows, silent)])
+    return rows.with_columns(proof=nw.when(nw.col("proof") != "").then(nw.col("proof")))
 
 
+# --- who may be reached -----------------------------------------------------------------------------------------------
 def slots() -> pa.Table:
     """What is asked of every person, one row a purpose and channel: (number, rank, purpose, channel).
 
@@ -157,12 +256,26 @@ def slots() -> pa.Table:
     return pa.Table.from_pylist(rows)
 
 
+def reached(state: Frame, contacts: Frame) -> Frame:
+    """Slots with a known state, and the `identifier` to use: a grant without one is none."""
+    known = with_columns_of(state, _reaches(contacts), "reach")
+    unreached = (nw.col("reason") == GRANTED) & nw.col("is_lacking").fill_null(True)
+    reason = nw.when(unreached).then(_reason("no_identifier")).otherwise(nw.col("reason"))
+    return known.select("slot", "proof", "identifier", "at", reason=reason)
+
+
+def of_slots(rows: Frame) -> Frame:
+    """Rows of a slot with the (person, purpose, channel) that it stands for, purpose and channel by number."""
+    person = nw.col("slot") // _SLOTS
+    rest = nw.col("slot") - person * _SLOTS
+    purpose = rest // len(CHANNELS)
+    channel = rest - purpose * len(CHANNELS)
+    return rows.with_columns(person=person, purpose=purpose.cast(_SMALL), channel=channel.cast(_SMALL))
+
+
 def activation(live_people: Frame, slots: Frame, state: Frame, contacts: Frame, as_of: int) -> Parts:
     """One row a live person, purpose and channel: activation_candidates, with its `_place` in the order of the key."""
-    known = with_columns_of(state, _reaches(contacts), "reach")
-    unreached = (nw.col("reason") == _GRANTED) & nw.col("is_lacking").fill_null(True)
-    reason = nw.when(unreached).then(_reason("no_identifier")).otherwise(nw.col("reason"))
-    with_known = columns_of(known.select("slot", "proof", "identifier", reason=reason), "slot")
+    with_known = columns_of(reached(state, contacts).drop("at"), "slot")
     return (_candidates(people, slots, with_known, as_of) for people in parts(live_people, _PEOPLE_AT_ONCE))
 
 
@@ -185,15 +298,21 @@ def _candidates(live_people: Frame, slots: Frame, with_known: Callable[[Frame], 
         "block_reason",
         "identifier",
         "_place",
-        eligible=nw.col("reason") == _GRANTED,
+        eligible=nw.col("reason") == GRANTED,
         consent_event_id="proof",
         evaluated_at=nw.lit(as_of).cast(_INT),
     ).select(*GOLD["activation_candidates"].column_names, "_place")
 
 
-def contacts(accounts: Frame) -> Frame:
-    """How an account is reached: (node, email, phone, record_id), so that what else is known of it can be freed."""
-    return accounts.select("node", *CHANNEL_IDENTIFIER.values())
+def contacts(accounts: Frame, doubts: Frame) -> Frame:
+    """How an account is reached: (node, email, phone, record_id), so that what else is known of it can be freed.
+
+    An address that a row which cannot be used may have changed is none.
+    """
+    rows = with_columns_of(accounts.select("node", *CHANNEL_IDENTIFIER.values()), doubts.drop("is_gone"), "node")
+    flags = zip(("no_email", "no_phone", "no_push"), CHANNEL_IDENTIFIER.values(), strict=True)
+    known = [nw.when(~nw.col(flag).fill_null(False)).then(nw.col(name)).alias(name) for flag, name in flags]
+    return rows.select("node", *known)
 
 
 def _reaches(contacts: Frame) -> Frame:
@@ -215,7 +334,7 @@ def _reaches(contacts: Frame) -> Frame:
 
 def summary(people: Frame, state: Frame) -> Frame:
     """One row a live person: (person, consent_<purpose> ...), true only where every channel holds a grant."""
-    granted = state.filter(nw.col("reason") == _GRANTED)
+    granted = state.filter(nw.col("reason") == GRANTED)
     rows = people.filter(nw.col("live_record_count") > 0).select("person")
     granted = granted.with_columns(person=nw.col("slot") // _SLOTS)
     for number, purpose in enumerate(PURPOSES):

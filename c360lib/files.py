@@ -156,14 +156,14 @@ def table_batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[
 
 
 class Files:
-    """The silver and gold tables of one release folder, read when asked for."""
+    """The tables of one release folder, read when asked for."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def read(self, name: str, columns: Sequence[str]) -> pa.Table:
         """Columns of a table as text; no rows where the table is not there."""
-        for layer in ("silver", "gold"):
+        for layer in ("silver", "gold", "bronze"):
             for suffix in FORMATS:
                 path = self.folder / layer / f"{name}.{suffix}"
                 if path.exists():

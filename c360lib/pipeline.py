@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 import narwhals as nw
 
-from c360lib import consent, gold, silver
+from c360lib import carried, consent, gold, silver
 from c360lib.engine import Engine, Frame, Parts
-from c360lib.identity import clusters, deterministic, evidence, history, probabilistic, review
+from c360lib.identity import clusters, deterministic, erased, evidence, history, probabilistic, review
 from c360lib.rules import LABEL_WINDOW_DAYS, SECONDS_PER_DAY
 from c360lib.schemas import GOLD, RAW, SILVER, Table
 
@@ -91,9 +91,13 @@ _FINDINGS = tuple(f"{source}_findings" for source in RAW)
 LAYERS: tuple[Layer, ...] = (
     # who is who
     Layer("erased", _at(silver.erased_accounts), ("erasure_requests_rows",)),
+    Layer("erased_marked", _at(silver.erased_rows), ("customers_rows", "erased"), kept=True),
+    Layer("erased_states", _of(silver.account_states), ("erased_marked",), kept=True),
+    Layer("erased_doubts", _of(silver.doubts), ("erased_marked", "erased_states"), kept=True),
     _source("customers", "erased"),
     Layer("account_states", _of(silver.account_states), ("customers_marked",)),
     Layer("accounts", _of(silver.accounts), ("account_states",)),
+    Layer("doubts", _of(silver.doubts), ("customers_marked", "account_states"), kept=True),
     Layer("steward_pairs", _at(deterministic.steward_pairs), ("decisions_rows", "accounts")),
     Layer("match_keys", _of(deterministic.match_keys), ("account_states",), view=True),
     Layer(
@@ -135,11 +139,28 @@ LAYERS: tuple[Layer, ...] = (
         ("key_holders", "linked", "steward_pairs", "match_scores", "refused"),
         on_driver=True,
     ),
+    # who is who with the accounts that are erased
+    Layer("erased_pairs", _at(erased.pairs), ("decisions_rows", "accounts", "erased_states")),
+    Layer("erased_fields", _of(erased.fields), ("match_fields", "erased_states", "model_asked")),
+    Layer("erased_scores", _of(erased.scores), ("erased_fields", "erased_states", "identity_model"), on_driver=True),
+    Layer("near_erased", _of(erased.near), ("account_states", "erased_states", "erased_pairs", "erased_scores")),
+    Layer(
+        "larger",
+        lambda at, *tables: erased.larger(*tables[:5], tables[5:7], tables[7:]),
+        (
+            *("near_erased", "erased_states", "blocked_identity_keys", "key_holders", "linked"),
+            *("steward_pairs", "erased_pairs", "match_scores", "erased_scores"),
+        ),
+        on_driver=True,
+    ),
+    # who is who
     Layer("identified", _of(silver.identified), ("accounts", "clusters"), view=True),
     Layer("people", _of(silver.people), ("identified",)),
     Layer("live_people", _of(silver.live_people), ("people",), kept=True),
-    Layer("directory", _of(silver.directory), ("identified", "erased")),
-    Layer("contacts", _of(consent.contacts), ("accounts",), kept=True),
+    Layer("directory", _of(silver.directory), ("identified", "erased", "doubts")),
+    Layer("contacts", _of(consent.contacts), ("accounts", "doubts"), kept=True),
+    Layer("erased_directory", _of(carried.directory), ("erased_states", "erased_doubts"), kept=True),
+    Layer("erased_contacts", _of(consent.contacts), ("erased_states", "erased_doubts")),
     # what is published of that, at once, so that what it was found by is freed
     Layer("customer_identity", _of(evidence.customer_identity), ("identified", "people")),
     Layer(
@@ -180,16 +201,16 @@ LAYERS: tuple[Layer, ...] = (
     Layer("consent_choices", _of(_current), ("consent_events_marked",)),
     _source("erasure_requests"),
     # what they allow
-    Layer("consent_said", _of(consent.choices), ("consent_events_marked", "campaign_events_marked"), kept=True),
-    Layer(
-        "consent_unreadable",
-        _of(consent.unreadable),
-        ("consent_events_marked", "campaign_events_marked"),
-        kept=True,
-    ),
-    Layer("consent_spoken", _of(consent.spoken), ("consent_said",)),
+    Layer("choices", _of(consent.choices), ("consent_events_marked", "campaign_events_marked"), kept=True),
+    Layer("erased_choices", _at(carried.said), ("consent_events_rows", "campaign_events_rows", "erased_directory")),
+    Layer("larger_choices", _of(carried.of_larger), ("larger", "choices", "erased_choices"), kept=True),
+    Layer("larger_shut", _at(carried.shut), ("larger_choices", "contacts", "erased_contacts")),
+    Layer("carried", _of(carried.carried), ("larger", "larger_choices", "larger_shut", "identified")),
+    Layer("consent_spoken", lambda at, *said: consent.spoken(nw.concat(said)), ("choices", "carried"), kept=True),
     Layer("consent_latest", _of(consent.latest), ("consent_spoken",), kept=True),
-    Layer("consent_state", _at(consent.state), ("consent_latest", "consent_unreadable")),
+    Layer("consent_overtaken", _of(consent.overtaken), ("consent_latest", "consent_spoken"), kept=True),
+    Layer("consent_unreadable", _of(consent.unreadable), ("consent_spoken",), kept=True),
+    Layer("consent_state", _at(consent.state), ("consent_latest", "consent_overtaken", "consent_unreadable")),
     Layer("consent_summary", _of(consent.summary), ("people", "consent_state")),
     # what is known of a person
     Layer("used", _of(gold.freshness), ("order_states", "stitched", "tickets", "campaign_touches", "consent_choices")),

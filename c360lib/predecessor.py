@@ -1,4 +1,5 @@
-"""What a build takes over from the release published before: who was who, and what became of profiles until then.
+"""What a build takes over from the release published before: who was who, what became of profiles until then, and
+what was shut, which the gate asks about.
 
 It is an input: a hash of it goes into the release id. A build of the inputs that the published release was made from
 takes what that release took, so it is the same release again.
@@ -21,7 +22,7 @@ from c360lib.identity.history import EVENTS_SCHEMA, PROFILES_SCHEMA
 from c360lib.schemas import SILVER
 from c360lib.workspace import Workspace
 
-_TABLES = ("customer_identity", "identity_events")
+_READ = ("customer_identity", "identity_events", "activation_candidates", "consent_events", "decisions")
 
 
 class Predecessor(NamedTuple):
@@ -44,7 +45,7 @@ def find(workspace: Workspace, inputs_sha256: str) -> Predecessor:
     """The release that a build of these inputs follows: the published one or, where that was made from the same inputs,
     the one that it followed.
 
-    A release whose identity files are damaged or gone is passed over for the one published before it.
+    A release of which a file that is read is damaged or gone is passed over for the one published before it.
     """
     kept = [(folder, manifest) for folder in workspace.kept() if (manifest := _manifest(folder))]
     if kept and kept[0][1].get("inputs_sha256") == inputs_sha256:
@@ -67,8 +68,8 @@ def _manifest(folder: Path) -> dict[str, Any]:
 
 
 def _promised(manifest: dict[str, Any]) -> dict[str, str]:
-    """The SHA-256 that each identity file of a release must have."""
-    return {name: e["sha256"] for name, e in manifest.get("files", {}).items() if Path(name).stem in _TABLES}
+    """The SHA-256 that each file of a release which is read must have."""
+    return {name: e["sha256"] for name, e in manifest.get("files", {}).items() if Path(name).stem in _READ}
 
 
 def _digest(promised: dict[str, str]) -> str:

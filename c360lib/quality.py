@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from c360lib import cells, rules
-from c360lib.files import Files
+from c360lib.files import Files, read_json
 from c360lib.identity import metrics
-from c360lib.leaks import consent_leaks, quarantined_consents
+from c360lib.leaks import consent_leaks, opened_without_grant, unattributable
 from c360lib.rules import PURPOSES
 from c360lib.schemas import RAW
 
@@ -49,12 +49,18 @@ def status(measures: Iterable[Measure]) -> str:
     return FAIL if FAIL in found else WARN if WARN in found else PASS
 
 
-def audit(folder: Path, record: dict[str, Any], truth: pa.Table | None) -> list[Measure]:
-    """Every measure of a release folder; `record` is its manifest, `truth` the true identity where it is at hand."""
+def audit(
+    folder: Path, record: dict[str, Any], truth: pa.Table | None, before: Path | None = None
+) -> list[Measure]:
+    """Every measure of a release folder; `record` is its manifest, `truth` the true identity where it is at hand.
+
+    `before` is the folder of the release that it follows; None where there was none or it is no longer kept.
+    """
     files = Files(folder)
     return [
         *_profile_measures(files),
         *_consent_measures(files, record),
+        *_opened_measures(files, record, before),
         _untimed_orders(files),
         *_source_measures(record, files),
         *_freshness_measures(record),
@@ -119,11 +125,14 @@ def _consent_measures(files: Files, record: dict[str, Any]) -> list[Measure]:
             rules.MAX_CONSENT_LEAKS,
             "eligible rows that the consent events do not prove, looked for a second time and another way",
         ),
-        _at_most(
-            "unattributable_consent_rows",
-            sum(1 for row in quarantined_consents(files) if row["record_id"] is None),
-            rules.MAX_UNATTRIBUTABLE_CONSENT_ROWS,
-            "unusable consent rows whose account cannot be read: nobody knows whom they would block",
+        *(
+            _at_most(
+                f"unattributable_{source}_rows",
+                count,
+                rules.MAX_UNATTRIBUTABLE_ROWS,
+                f"unusable rows of {source} whose account cannot be read: nobody knows whom they would block",
+            )
+            for source, count in unattributable(files).items()
         ),
         Measure(
             "marketing_consent_rate",
@@ -133,6 +142,27 @@ def _consent_measures(files: Files, record: dict[str, Any]) -> list[Measure]:
             "people who granted every marketing channel; never a target: a target would reward nagging",
         ),
     ]
+
+
+def _opened_measures(files: Files, record: dict[str, Any], before: Path | None) -> list[Measure]:
+    """What is open that the release before had shut; nothing where there was no release before."""
+    name = "opened_without_grant"
+    followed = record.get("predecessor")
+    if followed is None:
+        return []
+    if before is None:
+        told = f"not compared: the release before, {followed['release']}, is no longer kept"
+        return [Measure(name, "none", "", INFO, told)]
+    if read_json(before / "manifest.json").get("recipe") != record["recipe"]:
+        told = f"not compared: the release before, {followed['release']}, was made from other generated data"
+        return [Measure(name, "none", "", INFO, told)]
+    opened = opened_without_grant(files, Files(before))
+    first = f": {', '.join(opened[:3])}" if opened else ""
+    meaning = (
+        f"slots that the release before, {followed['release']}, had shut and that are open now without a new grant or "
+        f"a new decision of a steward{first}"
+    )
+    return [_at_most(name, len(opened), rules.MAX_OPENED_WITHOUT_GRANT, meaning)]
 
 
 def _untimed_orders(files: Files) -> Measure:
@@ -148,8 +178,9 @@ def _untimed_orders(files: Files) -> Measure:
 def _source_measures(record: dict[str, Any], files: Files) -> list[Measure]:
     found = []
     issues = Counter(files.read("field_issues", ["source"])["source"].to_pylist())
+    contested = _contested_choices(files)
     for name in RAW:
-        found += _one_source(name, record["sources"][name])
+        found += _one_source(name, record["sources"][name], contested if name == "consent_events" else 0)
         if issues[name]:
             found.append(
                 Measure(
@@ -172,13 +203,22 @@ def _source_measures(record: dict[str, Any], files: Files) -> list[Measure]:
     return found
 
 
-def _one_source(name: str, source: dict[str, Any]) -> list[Measure]:
+def _contested_choices(files: Files) -> int:
+    """Consent rows that are quarantined for what another one says, and count all the same: each refusal, and every
+    grant that all of them give.
+    """
+    rows = files.read("quarantine", ["source", "rule"])
+    contested = pc.and_(pc.equal(rows["source"], "consent_events"), pc.equal(rows["rule"], "one_content_per_key"))
+    return pc.sum(contested).as_py() or 0
+
+
+def _one_source(name: str, source: dict[str, Any], contested: int) -> list[Measure]:
     """What became of the rows of one source, and what is unusual about its file."""
     counts, rows = source["dispositions"], source["rows"]
     told = ", ".join(f"{kind} {counts[kind]}" for kind in sorted(counts)) or "no rows"
     lost, quarantined = rows - sum(counts.values()), _rate(counts.get("quarantined", 0), rows)
     limit = rules.MAX_QUARANTINE_RATE
-    state = FAIL if rows and quarantined == 1 else PASS if quarantined <= limit else WARN
+    state = FAIL if rows and quarantined == 1 and not contested else PASS if quarantined <= limit else WARN
     meaning = "quarantined rows / rows; fails only if no row at all is usable"
     found = [
         ("rows_unaccounted", str(lost), "exactly 0", PASS if lost == 0 else FAIL, f"{rows} rows in = {told}"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-RULES_VERSION = "1.0.0"
+RULES_VERSION = "1.1.0"
 CONTRACT_VERSION = "1.0.0"
 DATA_OWNER = "customer-data-team"
 PII_CLASS = "direct"
@@ -163,6 +163,8 @@ PURPOSES = ("marketing", "personalization", "analytics")
 CHANNELS = ("email", "sms", "push")
 CHANNEL_IDENTIFIER = {"email": "email", "sms": "phone", "push": "record_id"}
 UNSUBSCRIBE_PURPOSE = "marketing"
+EARLIEST_CHOICE = "2002-01-01T00:00:00Z"
+MAX_CHOICE_DELAY_DAYS = 30
 
 
 # --- value, churn, segments -----------------------------------------------------------------------------------------
@@ -197,7 +199,8 @@ MIN_PROFILE_COVERAGE_RATE = 1.0
 MAX_DUPLICATE_PROFILES = 0
 MAX_CRITICAL_NULL_RATE = 0.0
 MAX_CONSENT_LEAKS = 0
-MAX_UNATTRIBUTABLE_CONSENT_ROWS = 0
+MAX_UNATTRIBUTABLE_ROWS = 0
+MAX_OPENED_WITHOUT_GRANT = 0
 MAX_QUARANTINE_RATE = 0.05
 MAX_FRESHNESS_HOURS = {
     "customers": 72,

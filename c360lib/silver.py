@@ -23,7 +23,7 @@ from c360lib.frames import (
 )
 from c360lib.identity.normalise import KEYS
 from c360lib.rules import MAX_ACCOUNTS_PER_DEVICE, SESSION_GAP_SECONDS
-from c360lib.schemas import SILVER, Table
+from c360lib.schemas import RAW, SILVER, Table
 
 DISPOSITIONS = ("current", "superseded", "duplicate", "quarantined", "not_yet", "erased")
 CURRENT, SUPERSEDED, DUPLICATE, QUARANTINED, NOT_YET, ERASED = range(len(DISPOSITIONS))  # rows carry the number
@@ -135,26 +135,8 @@ def _judged_repeats(rows: Frame, table: Table, key: list[str]) -> Frame:
     rows = rows.with_columns(_kept=nw.col("_candidate").min().over(*key))
     conflict = nw.col("_least") != nw.col("_most")
     stays = ~conflict & (nw.col("_row_number") == nw.col("_kept"))
-    if table.name == "consent_events":
-        rows = _with_most_restrictive(rows)
-        counted = nw.when(conflict).then(nw.col("_strictest")).otherwise(nw.col("_kept"))
-        stays = nw.col("_row_number") == counted
     other = nw.when(conflict).then(_number(CONFLICT)).otherwise(_number(DUPLICATE))
     return rows.with_columns(disposition=nw.when(stays).then(_number(CURRENT)).otherwise(other)).select(columns)
-
-
-def _with_most_restrictive(rows: Frame) -> Frame:
-    """Add `_strictest`: the row that counts where one consent event came with several contents.
-
-    A block beats a grant; of blocks the latest, of grants the one that ends (then: happened) first.
-    """
-    never = 1 << 40
-    block = nw.col("status") != "granted"
-    ends = nw.when(block).then(-nw.col("event_ts")).otherwise(nw.col("expires_ts").fill_null(never) + never)
-    rank = ["_ends", "event_ts", "_content", "ingest_ts", "_row_number"]
-    rows = rows.with_columns(_ends=ends)
-    strictest = rows.unique("_entity", keep="first", order_by=rank).select("_entity", _strictest="_row_number")
-    return rows.join(strictest, on="_entity", how="left")
 
 
 def _is_orphan(table: Table) -> nw.Expr:
@@ -214,15 +196,68 @@ def account_states(rows: Frame) -> Frame:
     return last.drop("_entity", "_first", "_last").rename({"_row_number": "node"})
 
 
+def erased_rows(rows: Frame, erased: Frame, as_of: int) -> Frame:
+    """Rows of customers of the accounts that a request names, marked as if there were none."""
+    nobody = erased.with_columns(is_erased=nw.lit(False))
+    return marked(rows_of(rows, erased, "_account"), nobody, RAW["customers"], as_of)
+
+
 def accounts(account_states: Frame) -> Frame:
     """Accounts without the match keys that only identity reads, so that those are freed when it is done."""
     return account_states.drop(*(key for key in KEYS if key != "email_key"))
 
 
-def directory(identified: Frame, erased: Frame) -> Frame:
-    """What a row may learn from the account it names: (_account, node, person, is_account_deleted, is_erased)."""
-    living = identified.select("_account", "node", "person", is_account_deleted="is_deleted")
-    living = living.with_columns(is_erased=nw.lit(False))
+def doubts(rows: Frame, account_states: Frame) -> Frame:
+    """Accounts that a row which cannot be used may have changed since: (node, is_gone, no_email, no_phone, no_push).
+
+    A row counts where its lsn is not readably below that of the current state. A delete may mean that the account
+    `is_gone`; any other change, that the addresses it does not repeat are old; a row whose op is unreadable, either.
+    """
+    current = rows.filter(nw.col("disposition") == CURRENT).select("_account", _lsn="lsn")
+    states = account_states.select("node", "_account", *(nw.col(n).alias(f"_{n}") for n in _ADDRESSES))
+    unusable = rows.filter(nw.col("disposition").is_in([QUARANTINED, CONFLICT])).select(
+        "_account", "op", "lsn", *_ADDRESSES
+    )
+    unusable = unusable.join(current.join(states, on="_account", how="inner"), on="_account", how="inner")
+    unusable = unusable.filter(nw.col("lsn").is_null() | (nw.col("lsn") >= nw.col("_lsn")))
+    is_unknown, is_change = nw.col("op").is_null(), nw.col("op") != "d"
+    found = unusable.select(
+        "node",
+        is_gone=_one_where(nw.col("op") == "d"),
+        no_email=_one_where(is_unknown | (is_change & ~_is_same("email"))),
+        no_phone=_one_where(is_unknown | (is_change & ~_is_same("phone"))),
+        no_push=_one_where(is_unknown),
+    )
+    kinds = ("is_gone", "no_email", "no_phone", "no_push")
+    found = found.group_by("node").agg(nw.col(name).max() for name in kinds)
+    return found.with_columns(nw.col(name) == 1 for name in kinds)
+
+
+_ADDRESSES = ("email", "email_key", "phone", "phone_key")
+
+
+def _one_where(true: nw.Expr) -> nw.Expr:
+    return nw.when(true.fill_null(False)).then(1).otherwise(0)
+
+
+def _is_same(name: str) -> nw.Expr:
+    """Whether a row repeats an address of the current state, however it is written, or both have none."""
+    alike = [nw.col(n) == nw.col(f"_{n}") for n in (name, f"{name}_key")]
+    return (
+        alike[0].fill_null(False)
+        | alike[1].fill_null(False)
+        | (nw.col(name).is_null() & nw.col(f"_{name}").is_null())
+    )
+
+
+def directory(identified: Frame, erased: Frame, doubts: Frame) -> Frame:
+    """What a row may learn from the account it names: (_account, node, person, is_account_deleted, is_erased).
+
+    An account that may be gone is deleted for this purpose: what it granted opens nothing.
+    """
+    living = with_columns_of(identified.select("_account", "node", "person", "is_deleted"), doubts.select("node", "is_gone"), "node")
+    deleted = nw.col("is_deleted") | nw.col("is_gone").fill_null(False)
+    living = living.select("_account", "node", "person", is_account_deleted=deleted, is_erased=nw.lit(False))
     number = null_of(nw.col("request_row"))
     gone = erased.with_columns(node=number, person=number, is_account_deleted=null_of(nw.col("is_erased")))
     return nw.concat([living, gone.select(living.collect_schema().names())])

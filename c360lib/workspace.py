@@ -126,6 +126,11 @@ class Workspace:
         remove_tree(self.generating)
         return rows
 
+    def recipe(self) -> dict[str, Any] | None:
+        """What the raw files were generated from; None: c360 did not generate them."""
+        told = read_json(self.generated_file) if self.generated_file.exists() else {}
+        return {name: value for name, value in told.items() if name not in ("files", "replaced")} or None
+
     def _generated_files(self) -> dict[str, list[str]]:
         """What `generate` wrote here: SHA-256 of each file, of two contents where it was stopped between them."""
         recorded = read_json(self.generated_file) if self.generated_file.exists() else {}
@@ -178,6 +183,12 @@ class Workspace:
     def manifest(self) -> dict[str, Any]:
         """The manifest of the published release."""
         return read_json(self.current_release() / "manifest.json")
+
+    def release_before(self, manifest: dict[str, Any]) -> Path | None:
+        """The folder of the release that another follows; None where there was none or it is no longer kept."""
+        followed = manifest.get("predecessor")
+        folder = self.releases / followed["release"] if followed else self.releases
+        return folder if followed and (folder / "manifest.json").exists() else None
 
     @contextlib.contextmanager
     def staged(self) -> Iterator[Path]:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -155,6 +156,27 @@ def scores(
         connection.register("holders", holders.select(["rule", "root", "node"]))
         connection.sql(f"from {predicted.physical_name}").create_view("predicted")
         return connection.sql(_scored(settings, link_from)).to_arrow_table().cast(SCORES_SCHEMA)
+
+
+def scores_of(fields: pa.Table, nodes: Sequence[int], model: pa.Table) -> pa.Table:
+    """The pairs of these accounts that the model puts in a band, those that share a declared key too."""
+    settings = _settings(model["model"].to_pylist())
+    if settings is None or not nodes:
+        return SCORES_SCHEMA.empty_table()
+    blocking = [rule["blocking_rule"] for rule in settings["blocking_rules_to_generate_predictions"]]
+    with comparing.prepared(fields) as connection:
+        connection.register("asked", pa.table({"node": pa.array(nodes, pa.int64())}))
+        connection.execute("create table ours as from prepared semi join asked using (node)")
+        near = " union ".join(f"select l.* from prepared l join ours r on {rule}" for rule in blocking)
+        connection.execute(f"create table near as {near}")
+        predicted = training.duckdb_linker(connection, "near", settings).inference.predict(
+            threshold_match_weight=rules.MODEL_REVIEW_WEIGHT_MILLIBITS / 1000
+        )
+        connection.sql(f"from {predicted.physical_name} where node_l in (from asked) or node_r in (from asked)").create_view(
+            "predicted"
+        )
+        connection.register("holders", pa.table({name: pa.array([], pa.int64()) for name in ("rule", "root", "node")}))
+        return connection.sql(_scored(settings, rules.MODEL_LINK_WEIGHT_MILLIBITS)).to_arrow_table().cast(SCORES_SCHEMA)
 
 
 def scores_on_spark(fields: Frame, model: Frame, holders: Frame) -> Frame:
