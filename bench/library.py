@@ -42,7 +42,8 @@ def core(root: Path, engine: str, as_of: str) -> dict[str, pa.Table]:
             f"{name}_rows": partial(loader.source, name) for name in sources
         }
         inputs["decisions_rows"] = loader.decisions
-        inputs["match_scores"] = runner.load(SCORES_SCHEMA, iter(()))  # declared rules alone, as in the peers
+        for name in ("match_scores", "erased_scores"):  # declared rules alone, as in the peers
+            inputs[name] = runner.load(SCORES_SCHEMA, iter(()))
         end = build.end_of_day(as_of)
         frames: dict[str, Frame] = {}
         tables: dict[str, pa.Table] = {}

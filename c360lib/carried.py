@@ -1,8 +1,8 @@
 """Erasing an account takes no refusal back: what its larger person refused binds the accounts that remain.
 
 A larger person (see identity.erased) is all that evidence ties together with an erased account. Each of its refusals,
-those of the erased account too, counts for each account that remains, until that account grants later. So does a slot
-that its latest choice leaves shut though it is a grant: one that has ended, or that nobody can be reached by.
+those of the erased account too, counts for each account that remains, until that account grants later. Nor does an
+older grant step in where the person's latest choice is one that opened nothing: it had ended, or reached nobody.
 """
 
 from __future__ import annotations
@@ -11,17 +11,14 @@ import narwhals as nw
 
 from c360lib import consent
 from c360lib.engine import Frame
-from c360lib.frames import null_of, rows_of, with_columns_of
-from c360lib.rules import CHANNELS
+from c360lib.frames import rows_of
 from c360lib.schemas import RAW
-from c360lib.silver import marked
+from c360lib.silver import in_directory, marked
 
 
 def directory(erased_states: Frame, doubts: Frame) -> Frame:
-    """What a row may learn from the erased account it names, as `silver.directory`: a person alone, as if not erased."""
-    rows = with_columns_of(erased_states.select("_account", "node", "is_deleted"), doubts.select("node", "is_gone"), "node")
-    deleted = nw.col("is_deleted") | nw.col("is_gone").fill_null(False)
-    return rows.select("_account", "node", person="node", is_account_deleted=deleted, is_erased=nw.lit(False))
+    """The entries of erased accounts, as `silver.directory` has them of others: each a person by itself."""
+    return in_directory(erased_states.with_columns(person=nw.col("node")), doubts)
 
 
 def said(consents: Frame, touches: Frame, directory: Frame, as_of: int) -> Frame:
@@ -39,27 +36,33 @@ def of_larger(larger: Frame, choices: Frame, erased_choices: Frame) -> Frame:
 
 
 def shut(choices: Frame, contacts: Frame, erased_contacts: Frame, as_of: int) -> Frame:
-    """Slots of larger persons that their latest choice leaves shut, as `consent.choices`."""
+    """Slots of larger persons that their latest choice leaves shut: (person, purpose, channel, reason, at)."""
     spoken = consent.spoken(choices)
     latest = consent.latest(spoken)
     state = consent.state(latest, consent.overtaken(latest, spoken), consent.unreadable(spoken), as_of)
     known = consent.reached(state, nw.concat([contacts, erased_contacts]))
-    rows = consent.of_slots(known.filter(nw.col("reason") > consent.GRANTED))
-    nothing = null_of(nw.col("at"))
-    return rows.with_columns(
-        node=nw.col("person"),
-        is_account_deleted=nw.lit(False),
-        arrived=nw.col("at"),
-        late_at=nothing,
-        expires_ts=nothing,
-        proof=nw.col("proof").fill_null(""),
-    ).select(consent.CHOICE)
+    return consent.of_slots(known.filter(nw.col("reason") > consent.GRANTED))
 
 
-def carried(larger: Frame, choices: Frame, shut: Frame, identified: Frame) -> Frame:
-    """What each account that remains takes over from its larger person, as `consent.choices`."""
+def carried(larger: Frame, choices: Frame, identified: Frame) -> Frame:
+    """Refusals that each account which remains takes over from its larger person, as `consent.choices`."""
+    refusals = choices.filter(nw.col("reason") > consent.GRANTED).drop("node")
+    return _of_each(refusals, larger, identified).select(consent.CHOICE)
+
+
+def held(larger: Frame, shut: Frame, identified: Frame) -> Frame:
+    """Slots that were shut in a larger person, of the persons that its accounts are now: (slot, held_reason, held_at).
+
+    Of several the last, then the last reason.
+    """
+    rows = consent.with_slot(_of_each(shut, larger, identified))
+    rows = rows.select("slot", "at", held_reason="reason", order=nw.col("at") * len(consent.REASONS) + nw.col("reason"))
+    rows = rows.with_columns(_most=nw.col("order").max().over("slot")).filter(nw.col("order") == nw.col("_most"))
+    return rows.unique("slot").select("slot", "held_reason", held_at="at")
+
+
+def _of_each(rows: Frame, larger: Frame, identified: Frame) -> Frame:
+    """Rows of larger persons for each account that remains of them, with its `node` and its `person`."""
     remain = larger.filter(~nw.col("is_erased")).select("node", "larger")
     remain = remain.join(identified.select("node", "person"), on="node", how="inner")
-    refusals = nw.concat([choices.filter(nw.col("reason") > consent.GRANTED), shut])
-    refusals = refusals.drop("node").rename({"person": "larger"})
-    return refusals.join(remain, on="larger", how="inner").select(consent.CHOICE)
+    return rows.rename({"person": "larger"}).join(remain, on="larger", how="inner")

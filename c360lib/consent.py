@@ -30,7 +30,7 @@ from c360lib.silver import CONFLICT, CURRENT, ERASED, QUARANTINED
 
 _INT, _SMALL = nw.Int64(), nw.Int8()
 _SLOTS = len(PURPOSES) * len(CHANNELS)
-_REASONS = GOLD["activation_candidates"].column("block_reason").allowed
+REASONS = GOLD["activation_candidates"].column("block_reason").allowed
 GRANTED = -1
 _EVERY = -1
 _EARLIEST = cells.moment(EARLIEST_CHOICE)
@@ -156,7 +156,11 @@ def spoken(choices: Frame) -> Frame:
 
 def _by_slot(rows: Frame) -> Frame:
     """Rows with (purpose, channel), by number, as rows with a `slot`, one for each that they speak for."""
-    rows = _by_each(_by_channel(rows), "purpose", len(PURPOSES))
+    return with_slot(_by_each(_by_channel(rows), "purpose", len(PURPOSES)))
+
+
+def with_slot(rows: Frame) -> Frame:
+    """Rows of (person, purpose, channel), each one of a kind, with the `slot` that they stand for."""
     return rows.with_columns(slot=nw.col("person") * _SLOTS + nw.col("purpose") * len(CHANNELS) + nw.col("channel"))
 
 
@@ -185,7 +189,7 @@ def _lit(number: int) -> nw.Expr:
 
 
 def _reason(name: str) -> nw.Expr:
-    return _lit(_REASONS.index(name))
+    return _lit(REASONS.index(name))
 
 
 # --- what holds -------------------------------------------------------------------------------------------------------
@@ -200,7 +204,7 @@ def unreadable(spoken: Frame) -> Frame:
 
 
 def _is_unreadable() -> nw.Expr:
-    return nw.col("reason") == _REASONS.index("consent_unreadable")
+    return nw.col("reason") == REASONS.index("consent_unreadable")
 
 
 def overtaken(latest: Frame, spoken: Frame) -> Frame:
@@ -240,6 +244,19 @@ def state(latest: Frame, overtaken: Frame, unreadable: Frame, as_of: int) -> Fra
     silent = silent.with_columns(reach=null_of(nw.col("slot")))
     rows = nw.concat([part.select("slot", "proof", "reason", "reach", "at") for part in (rows, silent)])
     return rows.with_columns(proof=nw.when(nw.col("proof") != "").then(nw.col("proof")))
+
+
+def held_back(state: Frame, held: Frame) -> Frame:
+    """The state where a slot that was shut at or after its grant stays so; `held` is (slot, held_reason, held_at)."""
+    rows = state.join(held, on="slot", how="left")
+    is_held = ((nw.col("reason") == GRANTED) & (nw.col("held_at") >= nw.col("at"))).fill_null(False)
+    return rows.select(
+        "slot",
+        "proof",
+        "at",
+        reason=nw.when(is_held).then(nw.col("held_reason")).otherwise(nw.col("reason")),
+        reach=nw.when(~is_held).then(nw.col("reach")),
+    )
 
 
 # --- who may be reached -----------------------------------------------------------------------------------------------
@@ -289,8 +306,8 @@ def _candidates(live_people: Frame, slots: Frame, with_known: Callable[[Frame], 
         _place=nw.col("place") * _SLOTS + nw.col("rank"),
     )
     rows = with_known(rows)
-    rows = rows.with_columns(reason=nw.col("reason").fill_null(_REASONS.index("no_consent")))
-    rows = named(rows, "reason", _REASONS, "block_reason")
+    rows = rows.with_columns(reason=nw.col("reason").fill_null(REASONS.index("no_consent")))
+    rows = named(rows, "reason", REASONS, "block_reason")
     return rows.select(
         "profile_id",
         "purpose",

@@ -219,7 +219,10 @@ def _doubted(files: Files, quarantined: list[Row], as_of: str) -> pa.Array:
         if state is None or (lsn is not None and lsn < state[0]):
             continue
         is_any = row["op"] not in ("c", "u", "r")
-        changed = {"push": False, **{c: _differs(row[n], state[1][n]) for c, n in (("email", "email"), ("sms", "phone"))}}
+        changed = {
+            "push": False,
+            **{c: _differs(row[n], state[1][n]) for c, n in (("email", "email"), ("sms", "phone"))},
+        }
         found |= {f"{row['record_id']}|{channel}" for channel in CHANNELS if is_any or changed[channel]}
     return pa.array(sorted(found), pa.string())
 
@@ -282,8 +285,8 @@ def _newly_granted(grants: pa.Table, before: Files) -> set[Any]:
 
 
 def _newly_decided(files: Files, before: Files) -> set[Any]:
-    """Profiles with an account that a steward has decided about since."""
-    new = _decisions(files) - _decisions(before)
+    """Profiles with an account that a steward has decided about since, or has taken a decision back about."""
+    new = _decisions(files) ^ _decisions(before)
     return set(_profiles(files, (record for decision in new for record in decision)).values())
 
 

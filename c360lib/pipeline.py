@@ -146,7 +146,7 @@ LAYERS: tuple[Layer, ...] = (
     Layer("near_erased", _of(erased.near), ("account_states", "erased_states", "erased_pairs", "erased_scores")),
     Layer(
         "larger",
-        lambda at, *tables: erased.larger(*tables[:5], tables[5:7], tables[7:]),
+        _of(erased.larger),
         (
             *("near_erased", "erased_states", "blocked_identity_keys", "key_holders", "linked"),
             *("steward_pairs", "erased_pairs", "match_scores", "erased_scores"),
@@ -205,12 +205,14 @@ LAYERS: tuple[Layer, ...] = (
     Layer("erased_choices", _at(carried.said), ("consent_events_rows", "campaign_events_rows", "erased_directory")),
     Layer("larger_choices", _of(carried.of_larger), ("larger", "choices", "erased_choices"), kept=True),
     Layer("larger_shut", _at(carried.shut), ("larger_choices", "contacts", "erased_contacts")),
-    Layer("carried", _of(carried.carried), ("larger", "larger_choices", "larger_shut", "identified")),
+    Layer("carried", _of(carried.carried), ("larger", "larger_choices", "identified")),
+    Layer("held", _of(carried.held), ("larger", "larger_shut", "identified")),
     Layer("consent_spoken", lambda at, *said: consent.spoken(nw.concat(said)), ("choices", "carried"), kept=True),
     Layer("consent_latest", _of(consent.latest), ("consent_spoken",), kept=True),
     Layer("consent_overtaken", _of(consent.overtaken), ("consent_latest", "consent_spoken"), kept=True),
     Layer("consent_unreadable", _of(consent.unreadable), ("consent_spoken",), kept=True),
-    Layer("consent_state", _at(consent.state), ("consent_latest", "consent_overtaken", "consent_unreadable")),
+    Layer("consent_own", _at(consent.state), ("consent_latest", "consent_overtaken", "consent_unreadable")),
+    Layer("consent_state", _of(consent.held_back), ("consent_own", "held")),
     Layer("consent_summary", _of(consent.summary), ("people", "consent_state")),
     # what is known of a person
     Layer("used", _of(gold.freshness), ("order_states", "stitched", "tickets", "campaign_touches", "consent_choices")),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,11 +53,11 @@ def find(workspace: Workspace, inputs_sha256: str) -> Predecessor:
         followed = kept[0][1]["predecessor"]
         if followed is None:
             return Predecessor()
-        kept.sort(key=lambda each: _digest(_promised(each[1])) != followed["sha256"])
+        kept.sort(key=lambda each: _digest(each[1]) != followed["sha256"])
     for folder, manifest in kept:
         promised = _promised(manifest)
         if promised and all((folder / n).exists() and file_sha256(folder / n) == s for n, s in promised.items()):
-            return _read(folder, _digest(promised))
+            return _read(folder, _digest(manifest))
     return Predecessor()
 
 
@@ -72,8 +73,10 @@ def _promised(manifest: dict[str, Any]) -> dict[str, str]:
     return {name: e["sha256"] for name, e in manifest.get("files", {}).items() if Path(name).stem in _READ}
 
 
-def _digest(promised: dict[str, str]) -> str:
-    return hashlib.sha256("".join(sorted(promised.values())).encode()).hexdigest()
+def _digest(manifest: dict[str, Any]) -> str:
+    """What tells a release from others as far as it is read: those files, and what they were generated from."""
+    parts = [sorted(_promised(manifest).values()), manifest.get("recipe")]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def _read(folder: Path, digest: str) -> Predecessor:

@@ -49,9 +49,7 @@ def status(measures: Iterable[Measure]) -> str:
     return FAIL if FAIL in found else WARN if WARN in found else PASS
 
 
-def audit(
-    folder: Path, record: dict[str, Any], truth: pa.Table | None, before: Path | None = None
-) -> list[Measure]:
+def audit(folder: Path, record: dict[str, Any], truth: pa.Table | None, before: Path | None = None) -> list[Measure]:
     """Every measure of a release folder; `record` is its manifest, `truth` the true identity where it is at hand.
 
     `before` is the folder of the release that it follows; None where there was none or it is no longer kept.
@@ -147,20 +145,19 @@ def _consent_measures(files: Files, record: dict[str, Any]) -> list[Measure]:
 def _opened_measures(files: Files, record: dict[str, Any], before: Path | None) -> list[Measure]:
     """What is open that the release before had shut; nothing where there was no release before."""
     name = "opened_without_grant"
-    followed = record.get("predecessor")
-    if followed is None:
+    if record.get("predecessor") is None:
         return []
     if before is None:
-        told = f"not compared: the release before, {followed['release']}, is no longer kept"
+        told = "not compared: the release before is no longer kept"
         return [Measure(name, "none", "", INFO, told)]
     if read_json(before / "manifest.json").get("recipe") != record["recipe"]:
-        told = f"not compared: the release before, {followed['release']}, was made from other generated data"
+        told = "not compared: the release before was made from other generated data"
         return [Measure(name, "none", "", INFO, told)]
     opened = opened_without_grant(files, Files(before))
     first = f": {', '.join(opened[:3])}" if opened else ""
     meaning = (
-        f"slots that the release before, {followed['release']}, had shut and that are open now without a new grant or "
-        f"a new decision of a steward{first}"
+        "slots that the release before had shut and that are open now without a new grant or a new decision of a "
+        f"steward{first}"
     )
     return [_at_most(name, len(opened), rules.MAX_OPENED_WITHOUT_GRANT, meaning)]
 

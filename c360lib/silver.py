@@ -244,23 +244,24 @@ def _is_same(name: str) -> nw.Expr:
     """Whether a row repeats an address of the current state, however it is written, or both have none."""
     alike = [nw.col(n) == nw.col(f"_{n}") for n in (name, f"{name}_key")]
     return (
-        alike[0].fill_null(False)
-        | alike[1].fill_null(False)
-        | (nw.col(name).is_null() & nw.col(f"_{name}").is_null())
+        alike[0].fill_null(False) | alike[1].fill_null(False) | (nw.col(name).is_null() & nw.col(f"_{name}").is_null())
     )
 
 
 def directory(identified: Frame, erased: Frame, doubts: Frame) -> Frame:
-    """What a row may learn from the account it names: (_account, node, person, is_account_deleted, is_erased).
-
-    An account that may be gone is deleted for this purpose: what it granted opens nothing.
-    """
-    living = with_columns_of(identified.select("_account", "node", "person", "is_deleted"), doubts.select("node", "is_gone"), "node")
-    deleted = nw.col("is_deleted") | nw.col("is_gone").fill_null(False)
-    living = living.select("_account", "node", "person", is_account_deleted=deleted, is_erased=nw.lit(False))
+    """What a row may learn from the account it names: (_account, node, person, is_account_deleted, is_erased)."""
+    living = in_directory(identified, doubts)
     number = null_of(nw.col("request_row"))
     gone = erased.with_columns(node=number, person=number, is_account_deleted=null_of(nw.col("is_erased")))
     return nw.concat([living, gone.select(living.collect_schema().names())])
+
+
+def in_directory(accounts: Frame, doubts: Frame) -> Frame:
+    """The entries of accounts, with their `person`. One that may be gone is deleted: what it granted opens nothing."""
+    names = ("_account", "node", "person", "is_deleted")
+    rows = with_columns_of(accounts.select(*names), doubts.select("node", "is_gone"), "node")
+    deleted = nw.col("is_deleted") | nw.col("is_gone").fill_null(False)
+    return rows.select("_account", "node", "person", is_account_deleted=deleted, is_erased=nw.lit(False))
 
 
 def identified(accounts: Frame, clusters: Frame) -> Frame:

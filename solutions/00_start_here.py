@@ -575,7 +575,7 @@ report.loc[report["name"].isin(first), ["name", "value", "threshold", "status"]]
 # %%
 bad_day = lesson_workspace("gold", customers=150, seed=361, faults="header_only,consent_of_nobody,orphan_reference")
 bad = bad_day.report().set_index("name")
-asked = ["profile_coverage_rate", "unattributable_consent_rows", "marketing_consent_rate", "orders_quarantine_rate"]
+asked = ["profile_coverage_rate", "unattributable_consent_events_rows", "marketing_consent_rate", "orders_quarantine_rate"]
 asked += ["campaign_events_empty_source"]
 bad.loc[asked, ["value", "threshold"]]
 
@@ -601,7 +601,7 @@ check("start_here.statuses", statuses)
 # %% truth="start_here.statuses"
 def truth(workspace):
     bad = lesson_workspace("gold", customers=150, seed=361, faults="header_only,consent_of_nobody,orphan_reference")
-    asked = ["profile_coverage_rate", "unattributable_consent_rows", "marketing_consent_rate", "orders_quarantine_rate"]
+    asked = ["profile_coverage_rate", "unattributable_consent_events_rows", "marketing_consent_rate", "orders_quarantine_rate"]
     found = bad.report().set_index("name")["status"]
     return [found[name] for name in [*asked, "campaign_events_empty_source"]]
 

@@ -822,7 +822,7 @@ show(
 # meaning.
 #
 # The data dictionary knows one reason more, `consent_unreadable`: a row that cannot be used, of a person who is known.
-# It may have been a refusal, so it blocks. This sample has none.
+# It may have been a refusal, so it shuts what was granted until it arrived. This sample has none.
 #
 # The blue part is nobody's target, either. The quality report shows a `marketing_consent_rate`, without a threshold: a
 # target would reward whoever asks until people give in.

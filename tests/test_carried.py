@@ -94,8 +94,8 @@ def test_a_later_grant_of_the_erased_account_opens_nothing(made: World) -> None:
 )
 def test_an_older_grant_does_not_step_in_for_the_latest_choice_that_is_erased(made: World) -> None:
     """One that had ended, or that nobody could be reached by, shut the person; erasing it opens nobody."""
-    assert {"P-crm:b": ("expired", None), "P-crm:c": ("expired", None)} == state(made)
-    assert {"P-crm:b": ("no_identifier", None), "P-crm:c": ("no_identifier", None)} == state(made, "sms")
+    assert {"P-crm:b": ("expired", "1"), "P-crm:c": ("no_consent", None)} == state(made)
+    assert {"P-crm:b": ("no_identifier", "3"), "P-crm:c": ("no_consent", None)} == state(made, "sms")
 
 
 @scene.of(B, A, C, ERASED, consent("1", "b", "granted", "2026-06-01"), consent("2", "a", "granted", "2026-06-02"))

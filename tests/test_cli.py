@@ -19,7 +19,7 @@ from c360lib import quality
 from c360lib.cli import ENGINES, main
 from c360lib.engine import ENGINES as REAL_ENGINES
 from c360lib.faults import FAULTS
-from c360lib.files import read_csv, read_json
+from c360lib.files import read_csv, read_json, remove_tree
 from c360lib.schemas import GOLD, RAW, SILVER
 from c360lib.workspace import Workspace
 
@@ -192,7 +192,7 @@ def test_faults_all_takes_those_that_do_not_stop_the_run(tmp_path: Path) -> None
     """Then the gate closes: status 1, the measure is named, nothing is published, the failed release is kept."""
     told = call("run", str(tmp_path), "--customers", "400", "--faults", "all", *FAST)
     assert 1 == told.exit_code
-    assert "fail: unattributable_consent_rows is 1, expected at most 0" in told.stderr
+    assert "fail: unattributable_consent_events_rows is 1, expected at most 0" in told.stderr
     assert "c360: not published" in told.stderr
     assert Workspace(tmp_path).current() is None
     kept = told.stderr.split("kept in ")[1].strip()
@@ -210,7 +210,12 @@ def test_format_and_memory_limit_reach_the_build(root: Path) -> None:
 
 
 def test_as_of_reaches_the_build(root: Path) -> None:
-    """An earlier day is built and published."""
+    """An earlier day is built and published, where no later one was: since then people have refused."""
+    told = call("build", str(root), *FAST, "--as-of", "2026-03-31")
+    assert 1 == told.exit_code
+    assert "fail: opened_without_grant is" in told.stderr
+    remove_tree(Workspace(root).releases)
+    Workspace(root).current_file.unlink()
     told = call("build", str(root), *FAST, "--as-of", "2026-03-31")
     assert 0 == told.exit_code
     assert "as of 2026-03-31T23:59:59Z" in told.stdout

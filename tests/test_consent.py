@@ -339,7 +339,7 @@ FRESH_GRANT = consent("zz", "a", "granted", "2026-06-29")
 
 @pytest.mark.parametrize("cells", UNREADABLE.values(), ids=UNREADABLE)
 def test_an_unusable_row_blocks_what_it_names(cells: dict[str, str]) -> None:
-    """Its purpose and channel, from its arrival on, whatever it meant to say; the rest of the profile stays as it is."""
+    """Its purpose and channel, from its arrival on, whatever it meant to say; the rest stays as it is."""
     rows = [
         A,
         consent("1", "a", "granted", channel="any"),
@@ -783,7 +783,9 @@ def _alone(row: dict[str, str], rows: list[dict[str, str]], purpose: str, channe
         contents = _contents(row, rows)
         if len(contents) > 1 or event is None or row is not contents[0]:
             return None
-        return Said(min(event, arrived), False, proof, status, arrived, 0, cells.moment(row["expires_ts"]) or FOR_GOOD, which)
+        return Said(
+            min(event, arrived), False, proof, status, arrived, 0, cells.moment(row["expires_ts"]) or FOR_GOOD, which
+        )
     if status in ("granted", "maybe"):
         return Said(arrived, True, "", "consent_unreadable", arrived, 0, 0, which)
     is_possible = event is not None and ingest is not None and event >= seconds("2002-01-01") and event <= ingest + 300

@@ -316,7 +316,7 @@ def test_an_unreadable_withdrawal_blocks(case_of: Callable[[Fault], Case]) -> No
 @pytest.mark.parametrize(
     ("name", "status", "words"),
     [
-        ("consent_of_nobody", 1, "fail: unattributable_consent_rows is 1, expected at most 0"),
+        ("consent_of_nobody", 1, "fail: unattributable_consent_events_rows is 1, expected at most 0"),
         ("missing_required_column", 2, "orders.csv: missing required column net_amount_cents"),
         ("future_timestamp", 2, "ingest_ts 2199-01-01T00:00:00Z is in the future"),
         ("negative_amount", 0, ""),
@@ -339,6 +339,6 @@ def test_all_faults_at_once_lose_no_row_either(clean: Workspace, tmp_path: Path)
     shutil.copytree(clean.raw, ours.raw)
     inject(ours.raw, [fault.name for fault in FAULTS if not fault.stops_run])
     result = build(ours, "polars", now=NOW)
-    assert ["unattributable_consent_rows"] == [m.name for m in result.measures if m.status == FAIL]
+    assert ["unattributable_consent_events_rows"] == [m.name for m in result.measures if m.status == FAIL]
     accounted = [(m.value, m.status) for m in result.measures if m.name.endswith("_rows_unaccounted")]
     assert [("0", PASS)] * len(RAW) == accounted

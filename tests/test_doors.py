@@ -54,7 +54,9 @@ def person(chance: random.Random, number: int) -> list[Row]:
         if status == "granted":
             arrived = made
         ends = chance.choice(["", "", "", at(10 * place + 5)])
-        rows.append(consent(event, who_says, status, made, chance.choice(["marketing", "analytics"]), channel, ends, arrived))
+        rows.append(
+            consent(event, who_says, status, made, chance.choice(["marketing", "analytics"]), channel, ends, arrived)
+        )
     changed = chance.choice([one, two, three])
     if chance.random() < 0.3:
         rows.append(account(changed, at(100), op="u", lsn="2", email=f"{changed}-new@x.y", **who))
@@ -66,7 +68,9 @@ def person(chance: random.Random, number: int) -> list[Row]:
 def damaged(chance: random.Random, row: Row) -> Row:
     """The row with a fault that a source can make; a grant's clock is never behind, for nobody could tell."""
     if row.source == "customers":
-        return row if row.cells["lsn"] == "1" else row.but(event_ts=chance.choice(["2026-02-30T00:00:00Z", "2099-01-01"]))
+        return (
+            row if row.cells["lsn"] == "1" else row.but(event_ts=chance.choice(["2026-02-30T00:00:00Z", "2099-01-01"]))
+        )
     if row.source == "decisions":
         return row
     if chance.random() < 0.1:
@@ -99,7 +103,7 @@ def people(chance: random.Random) -> list[list[Row]]:
 @settings(UNSHRUNK, max_examples=6)
 @given(st.randoms(use_true_random=False))
 def test_no_damage_opens_a_door(chance: random.Random) -> None:
-    """Bad bytes, clocks that are wrong, changes and choices that cannot be used: nobody is reached who was not before."""
+    """Bad bytes, wrong clocks, changes and choices that cannot be used: nobody is reached who was not before."""
     world = people(chance)
     spoilt = [[damaged(chance, row) if chance.random() < 0.25 else row for row in rows] for rows in world]
     published = [rows for rows in spoilt if is_published(rows)]
@@ -137,7 +141,9 @@ def test_the_histories_meet_what_the_laws_are_about() -> None:
     assert 5 < len({row["larger"] for row in found["larger"]})
     assert 5 < len(found["carried"])
     spoilt = [damaged(chance, row) for row in world]
-    reasons = {row["block_reason"] for row in made_fast([r for r in spoilt if is_published([r])], "activation_candidates")}
+    reasons = {
+        row["block_reason"] for row in made_fast([r for r in spoilt if is_published([r])], "activation_candidates")
+    }
     assert {"consent_unreadable", "account_deleted", "no_identifier", "withdrawn"} <= reasons
 
 

@@ -116,7 +116,7 @@ def test_the_faulty_data_are_faulty(tmp_path: Path) -> None:
     ours = faulty(tmp_path)
     result = build(ours, "polars")
     assert result.kept is not None
-    assert ["unattributable_consent_rows"] == [m.name for m in result.measures if m.status == FAIL]
+    assert ["unattributable_consent_events_rows"] == [m.name for m in result.measures if m.status == FAIL]
     silver = result.rows["silver"]
     names = ("quarantine", "field_issues", "blocked_keys", "identity_review_queue", "erasure_requests")
     assert [] == [name for name in names if silver[name] == 0]

@@ -25,7 +25,8 @@ MADE = "<!-- Made by tools/reference.py from the library; change it there, then 
 WHOLE_ROW_RULES = {
     "readable_line": "the line parses as CSV, decodes as UTF-8 and has as many cells as the header",
     "event_before_arrival": f"`event_ts` is at most {rules.CLOCK_SKEW_SECONDS} seconds after `ingest_ts`",
-    "one_content_per_key": "rows of one key have one content; of a consent event the most restrictive row still counts",
+    "one_content_per_key": "rows of one key have one content; of a consent event each refusal still counts, and "
+    "a grant that all of them give",
     "account_exists": "the account that the row names is in customers.csv; the row is used once the account arrives",
 }
 DISPOSITION_MEANINGS = {
@@ -41,10 +42,36 @@ BLOCK_MEANINGS = {
     "denied": "the latest choice says no",
     "withdrawn": "the latest choice takes a grant back, or an `unsubscribed` touch does",
     "expired": "the latest choice is a grant that has ended",
-    "account_deleted": "the account that granted is deleted",
-    "consent_unreadable": "a consent row of this person cannot be used, and may have said no",
-    "no_identifier": "the account that granted has no address for the channel",
+    "account_deleted": "the account that granted is deleted, or a delete of it cannot be used",
+    "consent_unreadable": "a consent row of this person that cannot be used arrived with the latest grant or after it, "
+    "and may have said no",
+    "no_identifier": "the account that granted has no address for the channel, or a change of it cannot be used",
 }
+CONSENT_RULES = f"""
+The choice that holds is the latest of all accounts of a person. How rows of consent and unsubscribes count:
+
+- A grant is dated by its `event_ts` or its `ingest_ts`, whichever is earlier.
+- A refusal is dated by its `event_ts`, where that can be: readable, not before {rules.EARLIEST_CHOICE[:10]}, at most
+  {rules.CLOCK_SKEW_SECONDS} seconds after `ingest_ts`. Else it is dated by its `ingest_ts`.
+- A refusal that arrived more than {rules.MAX_CHOICE_DELAY_DAYS} days after it was made also shuts what was granted
+  until it arrived.
+- A consent row that cannot be used counts as a refusal for its account, purpose and channel (all of them, where
+  unreadable), dated by its `ingest_ts`; a later grant opens again. Where `ingest_ts` is unreadable it blocks until
+  it is mended. A touch whose `event_name` is unreadable counts as an unsubscribe.
+- At one moment a refusal beats a grant; `event_id` only decides which of equal refusals is named as the proof.
+- An `event_id` that stands with several contents: each refusal counts; a purpose and channel is granted only where
+  every content grants it to the same account, dated and ended by the earliest. Otherwise it changes nothing.
+- Where a row of consent_events, campaign_events or erasure_requests cannot be used and its account cannot be read, the
+  release fails (`unattributable_<source>_rows`): nobody knows whom it would block.
+- A change of an account that cannot be used, with an `lsn` not readably below that of the current state, puts the
+  account in doubt: a delete shuts what the account granted; any other change shuts the channels whose address it does
+  not repeat; one whose `op` is unreadable shuts every channel.
+- Erasing an account takes no refusal back. Who is who is worked out once more with the erased accounts; each refusal of
+  such a larger person counts for each account that remains of it until that account grants later, and what was shut
+  there is not opened by an older grant.
+- What the release before had shut, for another reason than `no_identifier`, may be open only with a grant or a
+  steward's decision that is new; else the release fails (`opened_without_grant`).
+"""
 # In the order in which they are tried; the tests evaluate these words against the layer.
 SEGMENT_RULES = {
     "prospect": "rfm_frequency == 0",
@@ -89,6 +116,9 @@ CONSTANT_MEANINGS = {
     "MAX_CLUSTER_ACCOUNTS": "most accounts that rules may put together",
     "MAX_ACCOUNTS_PER_DEVICE": "accounts above which a device says nothing about its user",
     "MAX_LABEL_ROUNDS": "rounds after which the search for components stops with an error",
+    "EARLIEST_CHOICE": "a refusal with an earlier `event_ts` has a wrong clock: it is dated by its arrival",
+    "MAX_CHOICE_DELAY_DAYS": "a refusal that arrives later than this after it was made also shuts what was granted "
+    "until it arrived",
     "UNSUBSCRIBE_PURPOSE": "what an `unsubscribed` touch withdraws, on its channel",
     "RFM_SCORE_WITHOUT_ORDER": "rfm_score of a person without a paid order",
     "CHURN_POINTS_WITHOUT_ORDER": "churn points of a person without a paid order",
@@ -102,7 +132,8 @@ CONSTANT_MEANINGS = {
     "MAX_DUPLICATE_PROFILES": "above: fail",
     "MAX_CRITICAL_NULL_RATE": "above: fail",
     "MAX_CONSENT_LEAKS": "above: fail",
-    "MAX_UNATTRIBUTABLE_CONSENT_ROWS": "above: fail",
+    "MAX_UNATTRIBUTABLE_ROWS": "of consent_events, campaign_events and erasure_requests, each; above: fail",
+    "MAX_OPENED_WITHOUT_GRANT": "above: fail",
     "MAX_QUARANTINE_RATE": "of a source; above: warn; 1: fail",
 }
 DETECTORS = {
@@ -298,6 +329,7 @@ def matching_and_consent() -> Iterator[str]:
         ("channel", "identifier"),
         ((f"`{channel}`", f"`{name}`") for channel, name in rules.CHANNEL_IDENTIFIER.items()),
     )
+    yield CONSENT_RULES.rstrip()
     reasons = schemas.GOLD["activation_candidates"].column("block_reason").allowed
     yield from part(
         "",

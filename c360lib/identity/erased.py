@@ -67,12 +67,14 @@ def larger(
     blocked: pa.Table,
     holders: pa.Table,
     linked: pa.Table,
-    steward: Sequence[pa.Table],
-    weighed: Sequence[pa.Table],
+    pairs: pa.Table,
+    erased_pairs: pa.Table,
+    scores: pa.Table,
+    erased_scores: pa.Table,
 ) -> pa.Table:
     """Accounts of persons with an erased account: (node, larger, is_erased), `larger` the same for all of one person.
 
-    `steward` and `weighed` are the pairs of accounts that remain and those of an erased one.
+    Each kind of evidence is that of accounts that remain and that of an erased one.
     """
     ours = erased_states["node"]
     if not len(ours):
@@ -82,7 +84,7 @@ def larger(
     holders = _together([holders, more])
     unknown = pc.invert(pc.is_in(near["node"], linked["node"]))
     linked = _together([linked.select(_ACCOUNT), near.filter(unknown).select(_ACCOUNT)])
-    pairs, scored = _together(steward), _together(weighed)
+    pairs, scored = _together([pairs, erased_pairs]), _together([scores, erased_scores])
     refused = clusters.refused_edges(holders, linked, pairs, scored)
     persons = clusters.clusters(holders, linked, pairs, scored, refused).select(["node", "person"])
     torn = persons.filter(pc.is_in(persons["node"], ours))["person"]

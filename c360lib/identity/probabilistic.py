@@ -172,9 +172,9 @@ def scores_of(fields: pa.Table, nodes: Sequence[int], model: pa.Table) -> pa.Tab
         predicted = training.duckdb_linker(connection, "near", settings).inference.predict(
             threshold_match_weight=rules.MODEL_REVIEW_WEIGHT_MILLIBITS / 1000
         )
-        connection.sql(f"from {predicted.physical_name} where node_l in (from asked) or node_r in (from asked)").create_view(
-            "predicted"
-        )
+        connection.sql(
+            f"from {predicted.physical_name} where node_l in (from asked) or node_r in (from asked)"
+        ).create_view("predicted")
         connection.register("holders", pa.table({name: pa.array([], pa.int64()) for name in ("rule", "root", "node")}))
         return connection.sql(_scored(settings, rules.MODEL_LINK_WEIGHT_MILLIBITS)).to_arrow_table().cast(SCORES_SCHEMA)
 
