@@ -61,7 +61,7 @@ from c360lib.rules import MAX_FRESHNESS_HOURS
 # %%
 ws = lesson_workspace("gold")
 report = ws.report()
-report[["name", "value", "threshold", "status"]].head(6)
+report[["name", "value", "threshold", "status"]].head(8)
 
 # %% [markdown]
 # Four words can stand under status, and they differ in what happens next:

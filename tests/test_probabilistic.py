@@ -113,6 +113,22 @@ def made_of_crowd() -> dict[str, Any]:
     return trained(crowd(4_000, 300))
 
 
+@pytest.mark.parametrize("some", [[0], [1, 2, 3], list(range(0, 600, 7))])
+def test_the_pairs_of_some_accounts_are_those_that_all_accounts_give(some: list[int], used_on_people: pa.Table) -> None:
+    """Looked for alone, an account is linked as it is among the others, with the same weight and findings."""
+    fields = people(300)
+    every = probabilistic.scores(fields, used_on_people, NO_HOLDERS).to_pylist()
+    expected = [row for row in every if {row["left"], row["right"]} & set(some)]
+    assert expected
+    assert expected == probabilistic.scores_of(fields, some, used_on_people).to_pylist()
+
+
+def test_no_account_has_no_pair(used_on_people: pa.Table) -> None:
+    """Nor where there is no model."""
+    assert 0 == len(probabilistic.scores_of(people(300), [], used_on_people))
+    assert 0 == len(probabilistic.scores_of(people(300), [1], probabilistic.ready("")))
+
+
 def test_two_trainings_give_one_text_whatever_the_row_order(made_of_people: dict[str, Any]) -> None:
     """To the last character."""
     fields = people(300)
