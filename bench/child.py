@@ -30,7 +30,7 @@ def loaded(candidate: str) -> Core:
         core = importlib.import_module(f"bench.peer_{name}").core
         return lambda root, as_of: core(root / "data" / "raw", as_of)
     core = importlib.import_module("bench.library").core
-    importlib.import_module("c360lib.engine").import_engine(LIBRARY[name], name if name == "spark" else "engines")
+    importlib.import_module("c360lib.engines.base").import_engine(LIBRARY[name], name if name == "spark" else "engines")
     return lambda root, as_of: core(root, name, as_of)
 
 

@@ -24,13 +24,13 @@ from bench.child import peak_megabytes
 from bench.library import USED
 from bench.run import AS_OF
 from bench.tables import KEYS, SCHEMAS
-from c360lib.build import end_of_day
-from c360lib.engine import PLACE, Engine, open_engine
-from c360lib.identity import comparing, probabilistic, training
-from c360lib.load import Loader
-from c360lib.pipeline import Moment, run_layers
+from c360lib.engines.base import PLACE, Engine, open_engine
+from c360lib.identity.model import prepare, score, train
+from c360lib.layers.pipeline import Moment, run_layers
+from c360lib.release.build import end_of_day
 from c360lib.rules import MODEL_REVIEW_WEIGHT_MILLIBITS
-from c360lib.workspace import Workspace
+from c360lib.sources.load import Loader
+from c360lib.storage.workspace import Workspace
 
 SOURCES = ("customers", "erasure_requests")
 PAIR = pa.schema([("left", pa.int64()), ("right", pa.int64()), ("millibits", pa.int64())])
@@ -42,10 +42,10 @@ def layers(engine: Engine, root: Path, asked: str, keep: dict[str, tuple[str, ..
     inputs: dict[str, Any] = {f"{name}_rows": partial(loader.source, name) for name in SOURCES}
     inputs["decisions_rows"] = loader.decisions
     if asked:
-        wanted = probabilistic.asked(asked)
+        wanted = score.asked(asked)
         inputs["model_asked"] = engine.load_table(wanted)
     else:
-        inputs["match_scores"] = engine.load(probabilistic.SCORES_SCHEMA, [])
+        inputs["match_scores"] = engine.load(score.SCORES_SCHEMA, [])
     end = end_of_day(AS_OF)
     return run_layers(engine, inputs, Moment(end, end), targets)
 
@@ -63,7 +63,7 @@ def fields(root: Path) -> tuple[pa.Table, dict[str, Any]]:
 
 def model(root: Path) -> tuple[pa.Table, dict[str, Any]]:
     """A model trained here and fitted to these accounts, kept in ROOT."""
-    table = probabilistic.model(feather.read_table(root / "match_fields.arrow"), probabilistic.asked("train"))
+    table = score.model(feather.read_table(root / "match_fields.arrow"), score.asked("train"))
     feather.write_feather(table, root / "model.arrow")
     made = json.loads(table["model"][0].as_py())
     used = len(made["settings"]["blocking_rules_to_generate_predictions"])
@@ -76,7 +76,7 @@ def scores(root: Path) -> dict[str, Any]:
         feather.read_table(root / f"{n}.arrow", memory_map=False) for n in ("match_fields", "model", "key_holders")
     ]
     start, cpu = time.perf_counter(), time.process_time()
-    found = probabilistic.scores(*tables)
+    found = score.scores(*tables)
     return kept(measures(start, cpu), root, "scores", found, {})
 
 
@@ -103,8 +103,8 @@ def splink(root: Path) -> dict[str, Any]:
     )
     settings = json.loads(made["model"][0].as_py())["settings"]
     start, cpu = time.perf_counter(), time.process_time()
-    with comparing.prepared(held) as connection:
-        linker = training.duckdb_linker(connection, "prepared", settings)
+    with prepare.prepared(held) as connection:
+        linker = train.duckdb_linker(connection, "prepared", settings)
         found = linker.inference.predict(threshold_match_weight=MODEL_REVIEW_WEIGHT_MILLIBITS / 1000)
         taken = measures(start, cpu)
         connection.register("holders", holders)

@@ -10,13 +10,14 @@ import narwhals as nw
 import pyarrow as pa
 
 from bench.tables import KEYS, SCHEMAS
-from c360lib import build, rules
-from c360lib.engine import PLACE, Engine, Frame, Parts, open_engine, parts_of
-from c360lib.frames import with_columns_of
-from c360lib.identity.probabilistic import SCORES_SCHEMA
-from c360lib.load import Loader
-from c360lib.pipeline import Moment, run_layers
-from c360lib.workspace import Workspace
+from c360lib import rules
+from c360lib.engines.base import PLACE, Engine, Frame, Parts, open_engine, parts_of
+from c360lib.engines.kernels import with_columns_of
+from c360lib.identity.model.score import SCORES_SCHEMA
+from c360lib.layers.pipeline import Moment, run_layers
+from c360lib.release import build
+from c360lib.sources.load import Loader
+from c360lib.storage.workspace import Workspace
 
 ARRIVAL = ("event_ts", "ingest_ts")
 CHANGE = (*ARRIVAL, "op", "lsn")

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from c360lib.names import NICKNAMES
+from c360lib.generate.names import NICKNAMES
 from c360lib.rules import MAX_CLUSTER_ACCOUNTS
 
 Ints = npt.NDArray[np.int64]

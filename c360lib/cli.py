@@ -126,8 +126,8 @@ def build(root: Path, engine: str, suffix: str, identity: str, memory_limit: str
 @click.option("--force", is_flag=True, help="In place of a model that stands there already.")
 def train(root: Path, force: bool) -> None:
     """Train a matching model on ROOT/data/raw and keep it in ROOT/data/models."""
-    from c360lib.identity.keeping import train as keep
-    from c360lib.workspace import Workspace
+    from c360lib.commands.train import train as keep
+    from c360lib.storage.workspace import Workspace
 
     click.echo(keep(Workspace(root), force))
 
@@ -171,7 +171,7 @@ def run(
 @_root
 def verify(root: Path) -> None:
     """Check every published file against its manifest; exit 1 where one differs."""
-    from c360lib.workspace import Workspace
+    from c360lib.storage.workspace import Workspace
 
     workspace = Workspace(root)
     found = workspace.verify()
@@ -195,7 +195,7 @@ def sql(query: str, root: Path) -> None:
     For example: c360 sql "select segment, count(*) from customer_360 group by all". Names stand alone, or with their
     layer: raw.orders, bronze.orders_bronze, silver.orders, gold.customer_360.
     """
-    from c360lib import ask
+    from c360lib.commands import sql as ask
 
     click.echo(ask.answer(root, query))
 
@@ -205,7 +205,7 @@ def sql(query: str, root: Path) -> None:
 @_root
 def explain(profile_id: str, root: Path) -> None:
     """Show which source rows and rules made each cell of one profile, or where an id that is no more went."""
-    from c360lib import explaining
+    from c360lib.commands import explain as explaining
 
     click.echo(explaining.explain(root, profile_id))
 
@@ -262,8 +262,9 @@ def review(
 @click.option("--no-costs", is_flag=True, help="Leave out what wrong merges cost.")
 def evaluate(root: Path, engine: str, identity: str | None, reviews: int, no_curve: bool, no_costs: bool) -> None:
     """Measure who is who against ROOT/data/truth: accuracy, thresholds, reviews, costs."""
-    from c360lib.identity import evaluation, scorecard
-    from c360lib.workspace import Workspace
+    from c360lib.commands.evaluate import evaluate as evaluation
+    from c360lib.commands.evaluate import scorecard
+    from c360lib.storage.workspace import Workspace
 
     found = evaluation.evaluate(root, engine, identity, reviews, not no_curve, not no_costs)
     click.echo(scorecard.text(found))
@@ -292,7 +293,7 @@ def start(number: str, into: Path | None) -> None:
 @click.option("--spark", "with_spark", is_flag=True, help="Look for what Spark needs too (lesson 11).")
 def doctor(root: Path, with_spark: bool) -> None:
     """Look at your set-up, line by line, and say what to do; exit 1 where something needed is missing."""
-    from c360lib.doctor import examine
+    from c360lib.commands.doctor import examine
 
     findings = examine(root, with_spark)
     for finding in findings:
@@ -305,7 +306,7 @@ def doctor(root: Path, with_spark: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def reset(root: Path, yes: bool) -> None:
     """Remove what c360 made below ROOT, and nothing else."""
-    from c360lib.workspace import Workspace
+    from c360lib.storage.workspace import Workspace
 
     if not yes and sys.stdin.isatty():
         click.confirm(f"Remove the generated data and every release below {root.resolve()}?", abort=True)
@@ -318,11 +319,11 @@ def reset(root: Path, yes: bool) -> None:
 
 # --- what the verbs do ------------------------------------------------------------------------------------------------
 def _generate(root: Path, customers: int, seed: int, faults: str, as_of: str) -> None:
-    from c360lib import faults as known
     from c360lib.generate import BLOCK_PEOPLE
+    from c360lib.generate import faults as known
     from c360lib.generate import generate as make
     from c360lib.schemas import RAW
-    from c360lib.workspace import Workspace
+    from c360lib.storage.workspace import Workspace
 
     if faults == "list":
         for fault in known.FAULTS:
@@ -365,9 +366,9 @@ def _bar(length: int, label: str) -> Any:
 
 
 def _build(root: Path, engine: str, suffix: str, memory_limit: str | None, as_of: str | None, identity: str) -> None:
-    from c360lib.build import STEPS
-    from c360lib.build import build as make
-    from c360lib.workspace import Workspace
+    from c360lib.release.build import STEPS
+    from c360lib.release.build import build as make
+    from c360lib.storage.workspace import Workspace
 
     with _bar(STEPS, f"build on {engine}") as step:
         result = make(Workspace(root), engine, as_of, suffix, memory_limit, int(time.time()), step, identity)
@@ -390,9 +391,9 @@ class _Failed(_Told):
 
 
 def _validate(root: Path) -> int:
-    from c360lib import quality
-    from c360lib import report as reports
-    from c360lib.workspace import Workspace
+    from c360lib.quality import measures as quality
+    from c360lib.quality import report as reports
+    from c360lib.storage.workspace import Workspace
 
     workspace = Workspace(root)
     workspace.repair()
@@ -419,8 +420,8 @@ def _review(
     reason: str,
     at: str | None,
 ) -> None:
-    from c360lib import reviewing
-    from c360lib.workspace import Workspace
+    from c360lib.commands import review as reviewing
+    from c360lib.storage.workspace import Workspace
 
     workspace = Workspace(root)
     workspace.repair()

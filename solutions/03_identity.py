@@ -61,12 +61,12 @@ import numpy as np
 import pandas as pd
 
 from c360lib import plots
+from c360lib.commands import steward
 from c360lib.course import check, hint, lesson_workspace, show, solution
-from c360lib.identity import steward
+from c360lib.generate.names import NICKNAMES
 from c360lib.identity.metrics import by_threshold, pairwise
-from c360lib.names import NICKNAMES
 from c360lib.rules import MATCH_RULES
-from c360lib.workspace import Workspace
+from c360lib.storage.workspace import Workspace
 
 PAIRS = {  # of accounts, for part two
     1: ("app:6207863254", "crm:5103063371"),
@@ -362,7 +362,7 @@ def match_key(accounts, nicknames):
 # different characters, so texts that look equal are not. Using pandas' `lower()` on a whole column, as you did and as
 # the next cell does, is fine here: every name goes through the same function. The harm comes when one table is folded
 # in Python and the other in an engine. Fold in one place, with one function. The product does so in
-# `c360lib.cells.fold`.
+# `c360lib.sources.cells.fold`.
 
 # %%
 keys = accounts[["record_id", "profile_id"]].copy()

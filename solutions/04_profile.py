@@ -987,8 +987,8 @@ show(
 #
 # - [Dispositions and the rules of each column](../docs/data-dictionary.md#what-becomes-of-a-row) in this course, and
 #   [every fault and what must find it](../docs/faults.md).
-# - The product's own version: [`c360lib/silver.py`](../c360lib/silver.py) and `profile_base` in
-#   [`c360lib/gold.py`](../c360lib/gold.py).
+# - The product's own version: [`c360lib/layers/silver.py`](../c360lib/layers/silver.py) and `profile_base` in
+#   [`c360lib/layers/gold.py`](../c360lib/layers/gold.py).
 # - DAMA International: *DAMA-DMBOK: Data Management Body of Knowledge*, second edition, 2017, on reference and master
 #   data.
 # - Jens Bleiholder, Felix Naumann: *Data Fusion*, ACM Computing Surveys, 2009: what to do when sources disagree.

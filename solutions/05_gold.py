@@ -1287,7 +1287,7 @@ def churned_90d(customers, orders, as_of, data_until):
 # ## Further reading
 #
 # - [Bands, churn points, tiers and segments](../docs/data-dictionary.md#value-churn-segments) in this course; the rules
-#   as data in [`c360lib/rules.py`](../c360lib/rules.py), the layer in [`c360lib/gold.py`](../c360lib/gold.py).
+#   as data in [`c360lib/rules.py`](../c360lib/rules.py), the layer in [`c360lib/layers/gold.py`](../c360lib/layers/gold.py).
 # - Peter Fader, Bruce Hardie, Ka Lok Lee: *"Counting Your Customers" the Easy Way: An Alternative to the Pareto/NBD
 #   Model*, Marketing Science, 2005.
 # - Shachar Kaufman, Saharon Rosset, Claudia Perlich, Ori Stitelman: *Leakage in Data Mining: Formulation, Detection, and

@@ -1202,8 +1202,8 @@ show(
 #
 # - [Purposes, channels and block reasons](../docs/data-dictionary.md#consent) and
 #   [how consent is built](../docs/architecture.md#consent) in this course.
-# - The layer, [`c360lib/consent.py`](../c360lib/consent.py), and the second opinion that counts leaks,
-#   [`c360lib/leaks.py`](../c360lib/leaks.py).
+# - The layer, [`c360lib/layers/consent.py`](../c360lib/layers/consent.py), and the second opinion that counts leaks,
+#   [`c360lib/quality/leaks.py`](../c360lib/quality/leaks.py).
 # - Regulation (EU) 2016/679 (General Data Protection Regulation), 2016: article 4 (11) on what consent is, article 7 on
 #   proof and withdrawal.
 # - European Data Protection Board: *Guidelines 05/2020 on consent under Regulation 2016/679*, 2020.

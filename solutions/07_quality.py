@@ -46,7 +46,7 @@ import pandas as pd
 
 from c360lib import plots
 from c360lib.course import check, hint, lesson_workspace, show, solution
-from c360lib.quality import CRITICAL
+from c360lib.quality.measures import CRITICAL
 from c360lib.rules import MAX_FRESHNESS_HOURS
 
 # %% [markdown]

@@ -137,7 +137,7 @@ layers = """\
 bronze | data/bronze | | | | table | | | latest | customers, orders, support, clickstream, campaigns, consent, erasure |
 identity | customer_identity | | | | table | | | rebuilt | bronze |
 profile_base | customer_profile_base | | | | table | profile_id | | rebuilt | bronze, identity |
-consent_state | c360lib/consent.py | | | | table | | | rebuilt | bronze, identity |
+consent_state | c360lib/layers/consent.py | | | | table | | | rebuilt | bronze, identity |
 customer_360 | gold | | | | table | profile_id | as_of | rebuilt | bronze, identity, profile_base, consent_state |"""
 
 # %% [markdown]

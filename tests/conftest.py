@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from c360lib.engine import Engine, open_engine
+from c360lib.engines.base import Engine, open_engine
 from c360lib.errors import UsageError
 
 

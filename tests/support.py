@@ -14,12 +14,13 @@ from typing import Any, NamedTuple, TypeVar
 import pyarrow as pa
 from hypothesis import Phase, settings
 
-from c360lib import cells, contract
-from c360lib.engine import Engine, Frame, open_engine
+from c360lib.engines.base import Engine, Frame, open_engine
 from c360lib.identity import history
-from c360lib.numbering import Numbers
-from c360lib.pipeline import Moment, run_layers
+from c360lib.layers.pipeline import Moment, run_layers
 from c360lib.schemas import GOLD, RAW, SILVER, STEWARD, Table
+from c360lib.sources import cells
+from c360lib.sources import typed as contract
+from c360lib.sources.ids import Numbers
 
 AS_OF = "2026-06-30T23:59:59Z"
 FAST = "polars"  # the engine with the smallest cost a build, for properties

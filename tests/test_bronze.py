@@ -12,13 +12,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from c360lib import bronze, contract, load
-from c360lib.engine import open_engine
+from c360lib.engines.base import open_engine
 from c360lib.errors import ContractError
-from c360lib.files import read_table
 from c360lib.generate import generate
 from c360lib.schemas import BRONZE, LINEAGE, RAW
-from c360lib.workspace import Workspace
+from c360lib.sources import load, typed
+from c360lib.sources import raw as bronze
+from c360lib.storage.files import read_table
+from c360lib.storage.workspace import Workspace
 
 COLUMNS = ("id", "name")
 ERASURES = RAW["erasure_requests"]
@@ -293,7 +294,7 @@ def test_replayed_bronze_is_the_same_as_raw(source: str, loaded: tuple[Path, Pat
     header, lines = (raw / f"{source}.csv").read_bytes().split(b"\n", 1)
     parsed = bronze.parse(lines, bronze.read_header(header, RAW[source], "").columns)
     parsed = parsed.append_column("_row_number", pa.array(range(1, len(parsed) + 1), pa.int64()))
-    one, other = (contract.typed_rows(rows, RAW[source]) for rows in (parsed, table))
+    one, other = (typed.typed_rows(rows, RAW[source]) for rows in (parsed, table))
     assert one.rows.equals(other.rows)
     assert one.findings.equals(other.findings)
 

@@ -14,16 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from c360lib.build import build, end_of_day
-from c360lib.cells import moment
 from c360lib.cli import DEFAULT_AS_OF, DEFAULT_CUSTOMERS, DEFAULT_SEED
 from c360lib.errors import ContractError, UsageError
-from c360lib.faults import FAULTS, inject
-from c360lib.files import file_sha256, read_csv, read_json
 from c360lib.generate import generate
-from c360lib.quality import FAIL, WARN
+from c360lib.generate.faults import FAULTS, inject
+from c360lib.quality.measures import FAIL, WARN
+from c360lib.release.build import build, end_of_day
 from c360lib.schemas import BRONZE, GOLD, LINEAGE, RAW, SILVER
-from c360lib.workspace import LAYER_FOLDERS, Workspace
+from c360lib.sources.cells import moment
+from c360lib.storage.files import file_sha256, read_csv, read_json
+from c360lib.storage.workspace import LAYER_FOLDERS, Workspace
 
 REPO = Path(__file__).parents[1]
 RUNNING = [fault.name for fault in FAULTS if not fault.stops_run]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from c360lib.engine import Engine
+from c360lib.engines.base import Engine
 from tests.support import Scene, World, account, consent, decision, erasure, order, touch
 
 scene = Scene("activation_candidates", "customer_identity", "consent_events", "identity_edges")

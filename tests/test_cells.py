@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from c360lib import cells
-from c360lib.identity.normalise import phone_digits
 from c360lib.schemas import RAW, SILVER
+from c360lib.sources import cells
+from c360lib.sources.match_keys import phone_digits
 
 CUSTOMERS, ORDERS = RAW["customers"], RAW["orders"]
 

@@ -15,13 +15,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 import c360lib
-from c360lib import quality
 from c360lib.cli import ENGINES, main
-from c360lib.engine import ENGINES as REAL_ENGINES
-from c360lib.faults import FAULTS
-from c360lib.files import read_csv, read_json, remove_tree
+from c360lib.engines.base import ENGINES as REAL_ENGINES
+from c360lib.generate.faults import FAULTS
+from c360lib.quality import measures
 from c360lib.schemas import GOLD, RAW, SILVER
-from c360lib.workspace import Workspace
+from c360lib.storage.files import read_csv, read_json, remove_tree
+from c360lib.storage.workspace import Workspace
 
 VERBS = ("generate", "build", "validate", "run", "train", "verify", "sql", "explain", "review", "evaluate", "reset")
 FAST = ("--engine", "polars")
@@ -124,7 +124,7 @@ def test_run_tells_rows_release_and_quality(done: tuple[Path, Result]) -> None:
         rows = {name: len(read_csv(ours.table_file(layer, name))) for name in sorted(tables)}
         assert f"{layer}: " + ", ".join(f"{name} {count:,}" for name, count in rows.items()) in lines
     assert f"published release {ours.current()}, as of 2026-06-30T23:59:59Z" in lines
-    for measure in quality.audit(ours.current_release(), ours.manifest(), ours.truth()):
+    for measure in measures.audit(ours.current_release(), ours.manifest(), ours.truth()):
         assert [measure.name, measure.value] in [line.split()[:2] for line in lines]
     assert lines[-1].startswith("quality: ")
     assert (root / "reports" / "customer360_quality_report.md").exists()

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from c360lib import cells
-from c360lib import consent as consent_layers
-from c360lib.engine import Engine
+from c360lib.engines.base import Engine
+from c360lib.layers import consent as consent_layers
+from c360lib.layers.silver import CURRENT
 from c360lib.rules import CHANNELS, PURPOSES
-from c360lib.silver import CURRENT
+from c360lib.sources import cells
 from tests.support import (
     AS_OF,
     UNSHRUNK,

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from c360lib import contract
 from c360lib.schemas import RAW, STEWARD
+from c360lib.sources import typed as contract
 from tests.support import SOURCES, Row, account, click, consent, decision, erasure, order, picked, ticket, touch, typed
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
-from c360lib.engine import open_engine
-from c360lib.identity import costs, evaluation
-from c360lib.identity.costs import Cost, Marts
-from c360lib.pipeline import Moment, run_layers
+from c360lib.commands.evaluate import costs, evaluate
+from c360lib.commands.evaluate.costs import Cost, Marts
+from c360lib.engines.base import open_engine
+from c360lib.layers.pipeline import Moment, run_layers
 from tests.support import AS_OF, FAST, Row, account, consent, decision, frames, order, seconds
 
 AT = Moment(seconds(AS_OF), seconds(AS_OF))
@@ -47,7 +47,7 @@ def cost_of(rows: Iterable[Row], truth: dict[str, str]) -> Wrong:
         ids = resolved.accounts
         homes = dict(zip(ids["record_id"].to_pylist(), ids["profile_id"].to_pylist(), strict=True))
         persons = costs.whole_truth(homes, truth)
-        true, cents_of = evaluation.true_marts(engine, frames(engine, rows), AT, made["accounts"], persons)
+        true, cents_of = evaluate.true_marts(engine, frames(engine, rows), AT, made["accounts"], persons)
     return costs.costs(resolved, true, cents_of)
 
 

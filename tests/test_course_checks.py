@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from c360lib import consent
 from c360lib.course import proof, source
 from c360lib.course.checks import Desk
+from c360lib.layers import consent
 
 pytest.importorskip("jupytext", reason="needs the extra `course`")
 
@@ -211,12 +211,12 @@ def test_calling_the_library_is_told_and_does_not_pass(desk: Desk) -> None:
         return consent.latest
 
     def by_import(orders: pd.DataFrame) -> Any:
-        from c360lib import gold  # noqa: F401
-        from c360lib.gold import value
+        from c360lib.layers import gold  # noqa: F401
+        from c360lib.layers.gold import value
 
         return value
 
-    for answer, home in ((by_global, "c360lib.consent"), (by_import, "c360lib.gold")):
+    for answer, home in ((by_global, "c360lib.layers.consent"), (by_import, "c360lib.layers.gold")):
         result = desk.check("tried.total", answer)
 
         assert "not yet" == result.outcome

@@ -7,8 +7,8 @@ import pytest
 
 from c360lib.course import lesson_workspace
 from c360lib.errors import UsageError
-from c360lib.files import read_table
 from c360lib.schemas import GOLD, RAW, SILVER
+from c360lib.storage.files import read_table
 
 pytest.importorskip("jupytext", reason="needs the extra `course`")
 
@@ -76,7 +76,7 @@ def test_a_message_of_the_library_stands_without_a_traceback() -> None:
 
 def test_weighing_without_splink_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """One sentence, before anything is built."""
-    monkeypatch.setattr("c360lib.identity.probabilistic.is_installed", lambda: False)
+    monkeypatch.setattr("c360lib.identity.model.score.is_installed", lambda: False)
     with pytest.raises(UsageError, match=r'needs Splink, .*pip install -e "\.\[identity\]"'):
         lesson_workspace("silver", identity="probabilistic")
 

@@ -14,15 +14,16 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from c360lib import cells, errors
-from c360lib.build import Result, build
+from c360lib import errors
 from c360lib.cli import main
-from c360lib.faults import _BOM, FAULTS, SHARED_BY, Fault, RawFile, inject
-from c360lib.files import read_csv, read_json
 from c360lib.generate import generate
-from c360lib.quality import FAIL, PASS, WARN
+from c360lib.generate.faults import _BOM, FAULTS, SHARED_BY, Fault, RawFile, inject
+from c360lib.quality.measures import FAIL, PASS, WARN
+from c360lib.release.build import Result, build
 from c360lib.schemas import RAW, SILVER
-from c360lib.workspace import Workspace
+from c360lib.sources import cells
+from c360lib.storage.files import read_csv, read_json
+from c360lib.storage.workspace import Workspace
 
 PEOPLE = 400
 NOW = cells.moment("2026-07-01T12:00:00Z")

@@ -17,8 +17,9 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from c360lib import cli, gold, rules
-from c360lib.faults import FAULTS
+from c360lib import cli, rules
+from c360lib.generate.faults import FAULTS
+from c360lib.layers import gold
 from c360lib.schemas import GOLD, RAW
 
 ROOT = Path(__file__).resolve().parent.parent

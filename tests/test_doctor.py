@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from c360lib import doctor
-from c360lib.doctor import Finding, examine
+from c360lib.commands import doctor
+from c360lib.commands.doctor import Finding, examine
 
 
 def found(findings: list[Finding], name: str) -> Finding:

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from c360lib import cells
-from c360lib.leaks import ATTRIBUTABLE
+from c360lib.quality.leaks import ATTRIBUTABLE
+from c360lib.sources import cells
 from tests.support import UNSHRUNK, Row, account, consent, decision, erasure, made_fast, touch
 
 MINUTES = 60

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from c360lib.build import build
 from c360lib.cli import DEFAULT_AS_OF, DEFAULT_CUSTOMERS, DEFAULT_SEED
-from c360lib.engine import ENGINES, DuckDB, open_engine
+from c360lib.engines.base import ENGINES, DuckDB, open_engine
 from c360lib.errors import UsageError
-from c360lib.faults import FAULTS, inject
-from c360lib.files import read_json
 from c360lib.generate import generate
-from c360lib.quality import FAIL
-from c360lib.workspace import Workspace
+from c360lib.generate.faults import FAULTS, inject
+from c360lib.quality.measures import FAIL
+from c360lib.release.build import build
+from c360lib.storage.files import read_json
+from c360lib.storage.workspace import Workspace
 
 LOCAL = ("polars", "duckdb")
 SPARK = pytest.param("spark", marks=pytest.mark.spark)

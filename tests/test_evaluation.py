@@ -16,14 +16,17 @@ pytest.importorskip("splink", reason="needs the extra `identity`")
 from click.testing import CliRunner
 
 from c360lib import rules
-from c360lib.build import build
 from c360lib.cli import main
+from c360lib.commands import steward
+from c360lib.commands.evaluate import evaluate as evaluation
+from c360lib.commands.evaluate import scorecard
+from c360lib.commands.evaluate.evaluate import Evaluation, evaluate
 from c360lib.errors import UsageError
-from c360lib.files import read_csv, read_json
 from c360lib.generate import generate
-from c360lib.identity import evaluation, probabilistic, scorecard, steward
-from c360lib.identity.evaluation import Evaluation, evaluate
-from c360lib.workspace import EVALUATION_FILES, Workspace
+from c360lib.identity.model import score
+from c360lib.release.build import build
+from c360lib.storage.files import read_csv, read_json
+from c360lib.storage.workspace import EVALUATION_FILES, Workspace
 from tests.support import FAST
 
 SHARES = ("precision", "recall", "f1")
@@ -93,7 +96,7 @@ def test_a_point_of_the_curve_is_a_build_with_that_threshold(
     assert found.accuracy.shares == point_at(found, rules.MODEL_LINK_WEIGHT_MILLIBITS / 1000)
     recalls = [point["recall"] for point in found.curve]
     changed = next(p["weight_bits"] for p in found.curve if p["recall"] < recalls[0] - 0.01)
-    monkeypatch.setattr(probabilistic.scores, "__defaults__", (int(changed) * 1000, 0))
+    monkeypatch.setattr(score.scores, "__defaults__", (int(changed) * 1000, 0))
     shutil.rmtree(copy.releases)
     build(copy, FAST, identity="probabilistic")
     assert shares_of(copy) == point_at(found, changed)
@@ -178,7 +181,7 @@ def test_declared_rules_have_no_threshold(copy: Workspace, found: Evaluation) ->
 
 def test_without_splink_the_rest_is_measured(root: Path, found: Evaluation, monkeypatch: pytest.MonkeyPatch) -> None:
     """The release as it stands and what its mistakes cost need no Splink; who asks for weighing is told what to do."""
-    monkeypatch.setattr(probabilistic, "is_installed", lambda: False)
+    monkeypatch.setattr(score, "is_installed", lambda: False)
     without = evaluate(root, FAST)
     assert (found.accuracy, found.costs) == (without.accuracy, without.costs)
     assert ([], []) == (without.curve, without.reviews)

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from c360lib import explaining
-from c360lib.build import build
-from c360lib.engine import Pandas, Polars
+from c360lib.commands import explain
+from c360lib.engines.base import Pandas, Polars
 from c360lib.errors import UsageError
-from c360lib.faults import inject
-from c360lib.files import read_csv
 from c360lib.generate import generate
+from c360lib.generate.faults import inject
+from c360lib.release.build import build
 from c360lib.schemas import GOLD
-from c360lib.workspace import Workspace
+from c360lib.storage.files import read_csv
+from c360lib.storage.workspace import Workspace
 
 FAULTS = [
     *("malformed_timestamp", "impossible_timestamp", "clock_skew", "impossible_date", "unreadable_email", "bad_lsn"),
@@ -86,7 +86,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The slice is run on polars: the same answer in a fraction of the time."""
-    monkeypatch.setattr(explaining, "Pandas", Polars)
+    monkeypatch.setattr(explain, "Pandas", Polars)
 
 
 def told(text: str, section: str) -> list[str]:
@@ -131,7 +131,7 @@ KINDS: dict[str, Callable[[Published], str]] = {
 def test_the_row_told_is_the_row_published(kind: str, published: Published) -> None:
     """Every cell, in the order of the table."""
     profile = KINDS[kind](published)
-    text = explaining.explain(published.ours.root, profile)
+    text = explain.explain(published.ours.root, profile)
     assert list(published.people[profile].items()) == list(row_told(text).items())
     assert SECTIONS == [line for line in text.splitlines() if line in SECTIONS]
     assert text.startswith(f"{profile}, release {published.ours.current()}, as of 2026-06-30T23:59:59Z\n")
@@ -142,14 +142,14 @@ def test_the_row_told_is_the_row_published(kind: str, published: Published) -> N
 def test_every_row_told_is_the_row_published(published: Published) -> None:
     """All profiles of the release."""
     for profile, row in published.people.items():
-        assert row == row_told(explaining.explain(published.ours.root, profile))
+        assert row == row_told(explain.explain(published.ours.root, profile))
 
 
 def test_the_engine_is_the_default_one(published: Published) -> None:
     """A learner needs no extra package to have a profile explained."""
-    assert Pandas is explaining.Pandas
+    assert Pandas is explain.Pandas
     profile = KINDS["many accounts"](published)
-    assert published.people[profile] == row_told(explaining.explain(published.ours.root, profile))
+    assert published.people[profile] == row_told(explain.explain(published.ours.root, profile))
 
 
 @pytest.mark.usefixtures("quick")
@@ -157,7 +157,7 @@ def test_what_is_told_can_be_looked_up(published: Published) -> None:
     """Accounts, orders, tickets, visits, consents and eligibility are those of the published tables."""
     for kind in ("many accounts", "stitched visit", "ticket by e-mail", "unreadable consent"):
         profile = KINDS[kind](published)
-        text = explaining.explain(published.ours.root, profile)
+        text = explain.explain(published.ours.root, profile)
 
         def ours(layer: str, table: str, column: str, profile: str = profile) -> set[str]:
             return {r[column] for r in published.rows(layer, table) if r["profile_id"] == profile}
@@ -187,7 +187,7 @@ def test_the_rows_named_are_those_of_the_raw_files(published: Published) -> None
     """Row numbers count from 1 without the header: the row that is named holds the order that is named."""
     profile = KINDS["best"](published)
     raw = read_csv(published.ours.raw_file("orders")).to_pylist()
-    found = re.findall(r"orders\.csv row ([0-9]+): (\S+) of", explaining.explain(published.ours.root, profile))
+    found = re.findall(r"orders\.csv row ([0-9]+): (\S+) of", explain.explain(published.ours.root, profile))
     assert found
     assert [order for _, order in found] == [raw[int(row) - 1]["order_id"] for row, _ in found]
 
@@ -197,7 +197,7 @@ def test_orders_that_count_add_up(published: Published) -> None:
     """The cents of the orders said to count are the lifetime value, their number the frequency."""
     for kind in ("best", "deleted order", "many accounts"):
         profile = KINDS[kind](published)
-        lines = told(explaining.explain(published.ours.root, profile), "Orders")
+        lines = told(explain.explain(published.ours.root, profile), "Orders")
         cents = [int(re.search(r"([0-9]+) cents", line)[1]) for line in lines if line.endswith("counted in value")]  # type: ignore[index]
         row = published.people[profile]
         assert (row["lifetime_value_cents"], row["rfm_frequency"]) == (str(sum(cents)), str(len(cents)))
@@ -211,7 +211,7 @@ def test_a_row_in_quarantine_is_told_with_its_reason(published: Published) -> No
     bad = next(r for r in published.rows("silver", "quarantine") if r["rule"] == "amount_not_negative")
     record = re.search(r'"source_system": "([^"]+)", "customer_id": "([^"]+)"', bad["row"])
     assert record is not None
-    text = explaining.explain(published.ours.root, identity[f"{record[1]}:{record[2]}"])
+    text = explain.explain(published.ours.root, identity[f"{record[1]}:{record[2]}"])
     expected = f"orders.csv row {bad['row_number']}: quarantined: amount_not_negative ({bad['detail']})"
     assert expected in told(text, "Rows set aside")
 
@@ -233,7 +233,7 @@ def test_an_erased_account_is_not_told(tmp_path: Path) -> None:
     build(ours, "polars")
     [row] = read_csv(ours.table_file("gold", "customer_360")).to_pylist()
     assert ("P-shop:new", "1") == (row["profile_id"], row["source_record_count"])
-    text = explaining.explain(ours.root, "P-shop:new")
+    text = explain.explain(ours.root, "P-shop:new")
     assert "crm:old" not in text
     assert row == row_told(text)
 
@@ -241,7 +241,7 @@ def test_an_erased_account_is_not_told(tmp_path: Path) -> None:
 def test_an_unknown_profile_is_told(published: Published) -> None:
     """The message names one that exists."""
     with pytest.raises(UsageError, match=r"P-nobody: no such profile in release .*; one that exists is P-"):
-        explaining.explain(published.ours.root, "P-nobody")
+        explain.explain(published.ours.root, "P-nobody")
 
 
 @pytest.mark.usefixtures("quick")
@@ -249,5 +249,5 @@ def test_a_person_whose_accounts_are_all_deleted_has_no_row(published: Published
     """Their accounts are told, and why customer_360 does not have them."""
     gone = {r["profile_id"] for r in published.rows("silver", "customer_identity")} - set(published.people)
     assert gone
-    text = explaining.explain(published.ours.root, min(gone))
+    text = explain.explain(published.ours.root, min(gone))
     assert ["none: no account of the person is live"] == told(text, "The row in customer_360")

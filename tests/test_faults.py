@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from c360lib.errors import UsageError
-from c360lib.faults import FAULTS, Fault, inject
 from c360lib.generate import generate
+from c360lib.generate.faults import FAULTS, Fault, inject
 from c360lib.schemas import RAW
 
 NAMES = [fault.name for fault in FAULTS]

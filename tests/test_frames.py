@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from c360lib.engine import Engine, Frame, open_engine
-from c360lib.frames import (
+from c360lib.engines.base import Engine, Frame, open_engine
+from c360lib.engines.kernels import (
     columns_of,
     crossed,
     in_order,

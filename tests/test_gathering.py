@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from c360lib.gathering import gathered
+from c360lib.sources.gather import gathered
 
 WORDS = pa.dictionary(pa.uint8(), pa.string())
 KNOWN = {"word": pa.array(["a", "b"])}

@@ -13,9 +13,8 @@ import pyarrow as pa
 import pytest
 
 from c360lib import generate as module
-from c360lib import names
 from c360lib.errors import UsageError
-from c360lib.generate import DEFAULT_AS_OF, IDENTITY, generate
+from c360lib.generate import DEFAULT_AS_OF, IDENTITY, generate, names
 from c360lib.generate.draws import Draws, scramble
 from c360lib.schemas import RAW, TRUTH
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from c360lib import rules
-from c360lib.engine import Engine
+from c360lib.engines.base import Engine
 from c360lib.schemas import GOLD
 from tests.support import (
     AS_OF,

@@ -13,15 +13,16 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from c360lib import explaining, predecessor
-from c360lib.build import Result, build
-from c360lib.engine import Engine
+from c360lib.commands import explain
+from c360lib.engines.base import Engine
 from c360lib.errors import UsageError
-from c360lib.faults import inject
-from c360lib.files import read_json, read_table, remove_tree, write_json
 from c360lib.generate import generate
+from c360lib.generate.faults import inject
 from c360lib.identity.history import EVENTS_SCHEMA, PROFILES_SCHEMA, follow, identity_events
-from c360lib.workspace import Workspace
+from c360lib.release import predecessor
+from c360lib.release.build import Result, build
+from c360lib.storage.files import read_json, read_table, remove_tree, write_json
+from c360lib.storage.workspace import Workspace
 from tests.support import Row, account, before, decision, erasure, made, picked
 
 Ids = Mapping[str, str]
@@ -433,13 +434,13 @@ def test_explain_says_where_a_profile_went(ours: Workspace) -> None:
     one, other = strangers(ours)
     decide(ours, decision(one, other, "must_link"))
     quick(ours)
-    text = explaining.explain(ours.root, f"P-{other}")
+    text = explain.explain(ours.root, f"P-{other}")
     assert f"merge: P-{other}, " in text
     assert f"to P-{one}, by steward_must_link" in text
     assert text.endswith(f"today they are in P-{one}")
-    assert f"P-{one}, release" in explaining.explain(ours.root, f"P-{one}")
+    assert f"P-{one}, release" in explain.explain(ours.root, f"P-{one}")
     with pytest.raises(UsageError, match="no such profile"):
-        explaining.explain(ours.root, "P-nobody")
+        explain.explain(ours.root, "P-nobody")
 
 
 def test_only_the_release_that_was_published_last_is_followed(unbuilt: Workspace) -> None:

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from c360lib.engine import Engine
-from c360lib.identity import clusters, normalise
+from c360lib.engines.base import Engine
+from c360lib.identity import clusters
 from c360lib.rules import MATCH_RULES, MAX_CLUSTER_ACCOUNTS, RULES_VERSION
+from c360lib.sources import match_keys
 from tests.support import UNSHRUNK, Row, Scene, World, account, decision, erasure, made_fast, picked
 
 scene = Scene("customer_identity", "customer_profile_base", "identity_edges", "identity_review_queue", "blocked_keys")
@@ -168,7 +169,7 @@ def test_twins_are_two(made: World) -> None:
 def test_phone_digits_and_short_numbers() -> None:
     """The last nine digits; a number of fewer than seven is none."""
     texts = ["+49 30 1234567", "030/1234567", "0049301234567", "123456", "1234567", "12", None]
-    assert ["301234567", "301234567", "301234567", None, "1234567", None, None] == normalise.phone_digits(
+    assert ["301234567", "301234567", "301234567", None, "1234567", None, None] == match_keys.phone_digits(
         pa.array(texts, pa.string())
     ).to_pylist()
 
@@ -179,7 +180,7 @@ def test_phone_digits_are_those_of_each_number_alone(texts: list[str | None], sk
     """Whatever stands between them and in the other cells, in a slice as in the whole."""
     array = pa.array(texts, pa.string()).slice(skip, length)
     digits = [re.sub("[^0-9]", "", text or "")[-9:] for text in texts[skip : skip + length]]
-    found = normalise.phone_digits(array)
+    found = match_keys.phone_digits(array)
     found.validate(full=True)
     assert [number if len(number) >= 7 else None for number in digits] == found.to_pylist()
 
@@ -187,7 +188,7 @@ def test_phone_digits_are_those_of_each_number_alone(texts: list[str | None], sk
 def test_first_names() -> None:
     """Nicknames become formal names whatever their case and space; other names stay."""
     texts = ["Bob", " BOB ", "Robert", "Bobby", "Zaphod", "", None]
-    assert ["robert", "robert", "robert", "robert", "zaphod", None, None] == normalise.first_names(
+    assert ["robert", "robert", "robert", "robert", "zaphod", None, None] == match_keys.first_names(
         pa.array(texts, pa.string())
     ).to_pylist()
 

@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 import pytest
 
-from c360lib.build import build
-from c360lib.files import file_sha256, read_json, remove_tree, write_json
 from c360lib.generate import generate
-from c360lib.workspace import LAYER_FOLDERS, Workspace
+from c360lib.release.build import build
+from c360lib.storage.files import file_sha256, read_json, remove_tree, write_json
+from c360lib.storage.workspace import LAYER_FOLDERS, Workspace
 
 MOMENTS, MANY_MOMENTS = 6, 50
 SEED = 360

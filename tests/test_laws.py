@@ -15,13 +15,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from c360lib.contract import Typed
-from c360lib.engine import open_engine
+from c360lib.engines.base import open_engine
 from c360lib.generate import generate
-from c360lib.pipeline import INPUTS, PUBLISHED, Moment, run_layers
+from c360lib.layers.pipeline import INPUTS, PUBLISHED, Moment, run_layers
+from c360lib.layers.silver import shared_devices_among
 from c360lib.rules import MATCH_RULES
 from c360lib.schemas import GOLD, RAW, SILVER
-from c360lib.silver import shared_devices_among
+from c360lib.sources.typed import Typed
 from tests.support import (
     AS_OF,
     FAST,

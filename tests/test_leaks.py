@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from c360lib import leaks
-from c360lib.build import Result, build
-from c360lib.files import Files
-from c360lib.quality import FAIL, INFO, PASS, Measure
+from c360lib.quality import leaks
+from c360lib.quality.measures import FAIL, INFO, PASS, Measure
+from c360lib.release.build import Result, build
 from c360lib.schemas import RAW, STEWARD
-from c360lib.workspace import Workspace
+from c360lib.storage.files import Files
+from c360lib.storage.workspace import Workspace
 from tests.support import AS_OF, Row, account, consent, decision, erasure, touch
 from tests.test_doors import damaged, is_published, people
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from c360lib import numbering
-from c360lib.numbering import Numbers, repeated
 from c360lib.schemas import RAW
+from c360lib.sources import ids as numbering
+from c360lib.sources.ids import Numbers, repeated
 
 TEXTS = [*"abA1", "\u00e4", "a:b", "01", "a1", "a01", "a:1", "b:1", "1" * 15, "1" * 16, "1" * 31, "\u0661", "-1"]
 IDS = st.lists(st.sampled_from([*TEXTS, None]), max_size=12)

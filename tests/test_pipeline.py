@@ -13,9 +13,9 @@ import pyarrow as pa
 import pytest
 
 import c360lib.consent
-from c360lib.engine import Engine, Frame, Pandas, open_engine, parts_of
+from c360lib.engines.base import Engine, Frame, Pandas, open_engine, parts_of
 from c360lib.errors import UsageError
-from c360lib.pipeline import INPUTS, LAYERS, PUBLISHED, Layer, Moment, run_layers
+from c360lib.layers.pipeline import INPUTS, LAYERS, PUBLISHED, Layer, Moment, run_layers
 from c360lib.rules import CHANNELS, PURPOSES
 from c360lib.schemas import GOLD, RAW, SILVER
 from tests.support import (
@@ -236,7 +236,7 @@ class Trial:
 
     def run(self, layers: Sequence[Layer], inputs: dict[str, Any], targets: list[str]) -> list[str]:
         """The names that the runner gives."""
-        self._monkeypatch.setattr("c360lib.pipeline.LAYERS", tuple(layers))
+        self._monkeypatch.setattr("c360lib.layers.pipeline.LAYERS", tuple(layers))
         return [name for name, _ in run_layers(self._engine, inputs, AT, targets)]
 
 

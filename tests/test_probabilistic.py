@@ -16,17 +16,20 @@ from click.testing import CliRunner
 
 pytest.importorskip("splink", reason="needs the extra `identity`")
 
-from c360lib import explaining, rules
-from c360lib.build import build, end_of_day
+from c360lib import rules
 from c360lib.cli import main
-from c360lib.engine import open_engine
+from c360lib.commands import explain
+from c360lib.commands.train import train as keep
+from c360lib.engines.base import open_engine
 from c360lib.errors import ContractError, UsageError
-from c360lib.files import read_csv
 from c360lib.generate import generate
-from c360lib.identity import clusters, comparing, keeping, metrics, on_spark, probabilistic, training
-from c360lib.load import Loader
-from c360lib.pipeline import Moment, run_layers
-from c360lib.workspace import Workspace
+from c360lib.identity import clusters, metrics
+from c360lib.identity.model import on_spark, prepare, score, train
+from c360lib.layers.pipeline import Moment, run_layers
+from c360lib.release.build import build, end_of_day
+from c360lib.sources.load import Loader
+from c360lib.storage.files import read_csv
+from c360lib.storage.workspace import Workspace
 from tests.support import FAST
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -65,18 +68,18 @@ def scored(*edges: tuple[int, int, int]) -> pa.Table:
         {"left": a, "right": b, "is_link": True, "millibits": w, "probability": 0.9, "findings": ""}
         for a, b, w in edges
     ]
-    return pa.Table.from_pylist(rows, schema=probabilistic.SCORES_SCHEMA)
+    return pa.Table.from_pylist(rows, schema=score.SCORES_SCHEMA)
 
 
 def trained(fields: pa.Table) -> dict[str, Any]:
     """The model of these accounts, as it would be kept."""
-    with comparing.prepared(fields) as connection:
-        return training.train(connection)
+    with prepare.prepared(fields) as connection:
+        return train.train(connection)
 
 
 def used(fields: pa.Table, made: dict[str, Any] | None = None) -> pa.Table:
     """The model as it is used on these accounts: a kept one, or one of their own."""
-    return probabilistic.model(fields, probabilistic.asked("train" if made is None else training.as_text(made)))
+    return score.model(fields, score.asked("train" if made is None else train.as_text(made)))
 
 
 def crowd(people: int, streets: int) -> pa.Table:
@@ -117,16 +120,16 @@ def made_of_crowd() -> dict[str, Any]:
 def test_the_pairs_of_some_accounts_are_those_that_all_accounts_give(some: list[int], used_on_people: pa.Table) -> None:
     """Looked for alone, an account is linked as it is among the others, with the same weight and findings."""
     fields = people(300)
-    every = probabilistic.scores(fields, used_on_people, NO_HOLDERS).to_pylist()
+    every = score.scores(fields, used_on_people, NO_HOLDERS).to_pylist()
     expected = [row for row in every if {row["left"], row["right"]} & set(some)]
     assert expected
-    assert expected == probabilistic.scores_of(fields, some, used_on_people).to_pylist()
+    assert expected == score.scores_of(fields, some, used_on_people).to_pylist()
 
 
 def test_no_account_has_no_pair(used_on_people: pa.Table) -> None:
     """Nor where there is no model."""
-    assert 0 == len(probabilistic.scores_of(people(300), [], used_on_people))
-    assert 0 == len(probabilistic.scores_of(people(300), [1], probabilistic.ready("")))
+    assert 0 == len(score.scores_of(people(300), [], used_on_people))
+    assert 0 == len(score.scores_of(people(300), [1], score.ready("")))
 
 
 def test_two_trainings_give_one_text_whatever_the_row_order(made_of_people: dict[str, Any]) -> None:
@@ -163,7 +166,7 @@ def test_a_level_that_no_random_pair_shows_is_evidence(made_of_crowd: dict[str, 
 
 def test_a_training_rule_that_splink_gives_up_on_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """And what nothing was learned of weighs nothing."""
-    monkeypatch.setattr(training, "_m_of", lambda _, settings, columns: {})
+    monkeypatch.setattr(train, "_m_of", lambda _, settings, columns: {})
     made = trained(people(300))
     assert ["first_plain + last_plain", "birth_text", "street_key + postcode_key"] == made["untrained"]
     assert {0.0} == {
@@ -176,7 +179,7 @@ def test_a_training_rule_that_splink_gives_up_on_is_named(monkeypatch: pytest.Mo
 
 def test_every_typed_wrong_pair_is_linked_and_no_other(used_on_people: pa.Table) -> None:
     """The truth of `people` is that 2n and 2n + 1 are one person."""
-    found = probabilistic.scores(people(300), used_on_people, NO_HOLDERS)
+    found = score.scores(people(300), used_on_people, NO_HOLDERS)
     links = [(r["left"], r["right"]) for r in found.to_pylist() if r["is_link"]]
     assert [(2 * n, 2 * n + 1) for n in range(300)] == sorted(links)
 
@@ -184,8 +187,8 @@ def test_every_typed_wrong_pair_is_linked_and_no_other(used_on_people: pa.Table)
 def test_a_score_depends_on_its_pair_alone_given_the_model(used_on_people: pa.Table) -> None:
     """The slice law: two accounts alone score as they do among all."""
     fields = people(300)
-    whole = probabilistic.scores(fields, used_on_people, NO_HOLDERS).to_pylist()
-    assert [r for r in whole if r["left"] == 10] == probabilistic.scores(
+    whole = score.scores(fields, used_on_people, NO_HOLDERS).to_pylist()
+    assert [r for r in whole if r["left"] == 10] == score.scores(
         fields.slice(10, 2), used_on_people, NO_HOLDERS
     ).to_pylist()
 
@@ -197,8 +200,8 @@ def test_scores_are_the_same_to_the_last_digit_on_one_thread_and_on_many(monkeyp
     order = random.Random(3).sample(range(len(fields)), len(fields))
     found = []
     for threads, rows in ((1, fields), (2, fields), (4, fields.take(order))):
-        monkeypatch.setattr(comparing, "THREADS", threads)
-        found.append(probabilistic.scores(rows, model, NO_HOLDERS))
+        monkeypatch.setattr(prepare, "THREADS", threads)
+        found.append(score.scores(rows, model, NO_HOLDERS))
     assert len(found[0]) > 300
     assert found[0].equals(found[1])
     assert found[0].equals(found[2])
@@ -207,7 +210,7 @@ def test_scores_are_the_same_to_the_last_digit_on_one_thread_and_on_many(monkeyp
 def test_a_pair_that_shares_a_declared_key_is_not_weighed(used_on_people: pa.Table) -> None:
     """It is decided already."""
     holders = pa.table({"rule": [3, 3], "root": [10, 10], "node": [10, 11]})
-    found = probabilistic.scores(people(300), used_on_people, holders).to_pylist()
+    found = score.scores(people(300), used_on_people, holders).to_pylist()
     assert (10, 11) not in [(r["left"], r["right"]) for r in found]
 
 
@@ -250,14 +253,14 @@ def _blocking(made: dict[str, Any]) -> list[dict[str, str]]:
 def test_all_rules_together_stay_bounded_and_the_widest_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """No subset of rules that is kept gives more pairs than may be, and brute force finds the same pairs."""
     fields = crowd(200, 20)
-    with comparing.prepared(fields) as connection:
-        pairs = {columns: comparing.pairs_of(connection, columns) for columns in rules.BLOCKING_RULES}
+    with prepare.prepared(fields) as connection:
+        pairs = {columns: prepare.pairs_of(connection, columns) for columns in rules.BLOCKING_RULES}
         rows = connection.table("prepared").to_arrow_table().to_pylist()
         for columns, count in pairs.items():
             keys = Counter(tuple(row[n] for n in columns) for row in rows if all(row[n] is not None for n in columns))
             assert sum(n * (n - 1) // 2 for n in keys.values()) == count, columns
         narrowed(monkeypatch, 10**9, 3_000)
-        chosen, too_wide = comparing.bounded(connection, rules.BLOCKING_RULES)
+        chosen, too_wide = prepare.bounded(connection, rules.BLOCKING_RULES)
     assert sum(pairs[columns] for columns in chosen) <= 3_000
     assert too_wide
     assert min(pairs[columns] for columns in too_wide) >= max(pairs[columns] for columns in chosen)
@@ -267,11 +270,11 @@ def test_a_narrower_rule_stands_in_for_one_that_is_too_wide() -> None:
     """("a", "b") adds nothing to ("a",), but comes back without it."""
     fields = crowd(200, 20)
     wide, narrow = ("birth_year_text", "last_name_key"), ("birth_year_text", "last_name_key", "first_name_start")
-    with comparing.prepared(fields) as connection:
-        assert ([wide], []) == comparing.bounded(connection, [wide, narrow])
+    with prepare.prepared(fields) as connection:
+        assert ([wide], []) == prepare.bounded(connection, [wide, narrow])
         with pytest.MonkeyPatch.context() as patch:
-            narrowed(patch, comparing.pairs_of(connection, narrow), 100_000)
-            assert ([narrow], [wide]) == comparing.bounded(connection, [wide, narrow])
+            narrowed(patch, prepare.pairs_of(connection, narrow), 100_000)
+            assert ([narrow], [wide]) == prepare.bounded(connection, [wide, narrow])
 
 
 def test_links_of_the_model_make_the_components_that_networkx_makes() -> None:
@@ -322,11 +325,11 @@ def test_the_sample_is_resolved_within_its_targets(engine: str, tmp_path: Path) 
 def test_a_model_of_another_format_or_of_other_rules_is_refused() -> None:
     """By name, before anything is scored, with what to do."""
     with pytest.raises(ContractError, match="expected a model of format 2, got 99; train it again with `c360 train"):
-        probabilistic.checked('{"format": 99}', Path("identity.json"))
+        score.checked('{"format": 99}', Path("identity.json"))
     with pytest.raises(ContractError, match=r"expected a model of rules .*, got 0\.9"):
-        probabilistic.checked('{"format": 2, "rules_version": "0.9"}', Path("identity.json"))
+        score.checked('{"format": 2, "rules_version": "0.9"}', Path("identity.json"))
     with pytest.raises(ContractError, match="expected a model as JSON"):
-        probabilistic.checked("[]", Path("identity.json"))
+        score.checked("[]", Path("identity.json"))
 
 
 # --- a model that is kept ---------------------------------------------------------------------------------------------
@@ -345,7 +348,7 @@ def test_train_keeps_a_model_and_tells_it(root: Path) -> None:
     assert "two accounts at random are one person once in" in told
     assert re.search(r"^date_of_birth +equal +0\.\d{6} +0\.\d{6} +\+\d+\.\d$", told, re.MULTILINE)
     assert "columns left out, empty or constant: none" in told
-    keeping.train(Workspace(root), force=True)
+    keep(Workspace(root), force=True)
     assert first == file.read_bytes()
 
     build(Workspace(root), FAST, identity="probabilistic")
@@ -369,15 +372,15 @@ def test_train_writes_over_a_model_only_when_forced(root: Path) -> None:
 
 def test_train_without_splink_says_what_to_install(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And writes nothing."""
-    monkeypatch.setattr(probabilistic, "find_spec", lambda _: None)
+    monkeypatch.setattr(score, "find_spec", lambda _: None)
     with pytest.raises(UsageError, match="Splink is not installed"):
-        keeping.train(Workspace(root))
+        keep(Workspace(root))
     assert not Workspace(root).model_file.exists()
 
 
 def test_reset_leaves_a_kept_model(root: Path) -> None:
     """To keep one was the user's decision."""
-    keeping.train(Workspace(root))
+    keep(Workspace(root))
     Workspace(root).reset()
     assert Workspace(root).model_file.exists()
 
@@ -392,7 +395,7 @@ def test_a_kept_model_is_used_where_columns_are_empty_or_new() -> None:
     model = used(here, trained(full))
     made = json.loads(model["model"][0].as_py())
     assert (["email_key"], ["city_key"]) == (made["empty_here"], made["not_learned"])
-    found = probabilistic.scores(here, model, NO_HOLDERS).to_pylist()
+    found = score.scores(here, model, NO_HOLDERS).to_pylist()
     assert found
     assert not any("city" in row["findings"] or "email" in row["findings"] for row in found)
 
@@ -402,18 +405,18 @@ def test_the_manifest_tells_what_a_kept_model_could_not_weigh(tmp_path: Path) ->
     made = {"left_out": ["a", "b"], "not_learned": ["b"], "empty_here": ["c"], "too_wide": ["d"], "splink": "5"}
     file = tmp_path / "model.json"
     file.write_text(json.dumps(made))
-    assert ["a", "b (not known to the model)", "c"] == probabilistic.told("probabilistic", file)["left_out"]
+    assert ["a", "b (not known to the model)", "c"] == score.told("probabilistic", file)["left_out"]
 
 
 def test_what_scores_by_a_model_is_a_part_of_the_release_id(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spark and another DuckDB may see a spelling otherwise; without a model nothing is added."""
-    here = probabilistic.fingerprint("model", "polars")
-    assert here == probabilistic.fingerprint("model", "duckdb")
-    assert here != probabilistic.fingerprint("model", "spark")
-    assert here != probabilistic.fingerprint("other", "polars")
-    assert "" == probabilistic.fingerprint("", "spark")
-    monkeypatch.setattr(probabilistic, "version", lambda _: "9")
-    assert here != probabilistic.fingerprint("model", "polars")
+    here = score.fingerprint("model", "polars")
+    assert here == score.fingerprint("model", "duckdb")
+    assert here != score.fingerprint("model", "spark")
+    assert here != score.fingerprint("other", "polars")
+    assert "" == score.fingerprint("", "spark")
+    monkeypatch.setattr(score, "version", lambda _: "9")
+    assert here != score.fingerprint("model", "polars")
 
 
 def test_an_unknown_way_of_matching_is_refused(tmp_path: Path) -> None:
@@ -424,7 +427,7 @@ def test_an_unknown_way_of_matching_is_refused(tmp_path: Path) -> None:
 
 def test_the_report_says_that_splink_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The declared rules stand alone, with a warning, and no model is kept."""
-    monkeypatch.setattr(probabilistic, "find_spec", lambda _: None)
+    monkeypatch.setattr(score, "find_spec", lambda _: None)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "raw").symlink_to(SAMPLE / "data" / "raw")
     result = build(Workspace(tmp_path), FAST, identity="probabilistic")
@@ -458,7 +461,7 @@ def test_a_profile_is_explained_with_the_model_of_its_release(tmp_path: Path) ->
     identity = read_csv(release / "silver" / "customer_identity.csv").to_pylist()
     profile = next(row["profile_id"] for row in identity if row["record_id"] == edge["left_record_id"])
 
-    told = explaining.explain(tmp_path, profile)
+    told = explain.explain(tmp_path, profile)
 
     pair = f"{edge['left_record_id']} = {edge['right_record_id']}: probabilistic ({edge['evidence']}), accepted"
     assert pair in told
@@ -487,7 +490,7 @@ def test_spark_scores_the_pairs_that_duckdb_scores(tmp_path: Path) -> None:
             loader = Loader(runner, Workspace(SAMPLE))
             inputs: dict[str, Any] = {f"{n}_rows": loader.source(n) for n in ("customers", "erasure_requests")}
             inputs["decisions_rows"] = loader.decisions
-            asked = probabilistic.asked("train")
+            asked = score.asked("train")
             inputs["model_asked"] = runner.load(asked.schema, asked.to_batches())
             end = end_of_day("2026-06-30")
             targets = ("accounts", "match_scores")

@@ -16,15 +16,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c360lib import quality, report, rules
-from c360lib.build import build
-from c360lib.faults import inject
-from c360lib.files import read_json
+from c360lib import rules
 from c360lib.generate import generate
+from c360lib.generate.faults import inject
 from c360lib.identity import metrics
-from c360lib.quality import CRITICAL, FAIL, INFO, PASS, WARN, Measure
+from c360lib.quality import measures as quality
+from c360lib.quality import report
+from c360lib.quality.measures import CRITICAL, FAIL, INFO, PASS, WARN, Measure
+from c360lib.release.build import build
 from c360lib.schemas import RAW
-from c360lib.workspace import Workspace
+from c360lib.storage.files import read_json
+from c360lib.storage.workspace import Workspace
 
 Rows = list[dict[str, str]]
 FAULTS = ["consent_withdrawal_with_unreadable_time", "unknown_purpose", "negative_amount", "unreadable_email"]

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from c360lib.engine import Engine
-from c360lib.identity import probabilistic, words
+from c360lib.engines.base import Engine
+from c360lib.identity import review_words
+from c360lib.identity.model import score
 from c360lib.rules import MATCH_RULES
 from tests.support import Row, Scene, World, account, decision, order, picked
 from tests.support import made as build
@@ -110,7 +111,7 @@ def unsure(engine: Engine, rows: list[Row], *pairs: tuple[int, int, int, str]) -
         {"left": a, "right": b, "is_link": False, "millibits": w, "probability": 0.5, "findings": found}
         for a, b, w, found in pairs
     ]
-    table = pa.Table.from_pylist(scores, schema=probabilistic.SCORES_SCHEMA)
+    table = pa.Table.from_pylist(scores, schema=score.SCORES_SCHEMA)
     given = {"match_scores": engine.load(table.schema, table.to_batches())}
     return build(engine, rows, ["identity_review_queue"], given=given)["identity_review_queue"]
 
@@ -159,10 +160,10 @@ def by_table(one: str, other: str) -> int:
 def test_typing_errors_are_counted_as_the_whole_table_counts_them(one: str, other: str) -> None:
     """Up to two; more is None."""
     expected = by_table(one, other)
-    assert (expected if expected <= 2 else None) == words.typed_wrong(one, other)
+    assert (expected if expected <= 2 else None) == review_words.typed_wrong(one, other)
 
 
-NOBODY = dict.fromkeys([name for subject in words.SUBJECTS for name in (subject.value, subject.key)])
+NOBODY = dict.fromkeys([name for subject in review_words.SUBJECTS for name in (subject.value, subject.key)])
 
 
 @pytest.mark.parametrize(
@@ -182,11 +183,11 @@ NOBODY = dict.fromkeys([name for subject in words.SUBJECTS for name in (subject.
 )
 def test_findings_in_words(left: dict[str, Any], right: dict[str, Any], expected: str) -> None:
     """Absent, written differently, different, swapped."""
-    assert expected == words.evidence({**NOBODY, **left}, {**NOBODY, **right}, None)
+    assert expected == review_words.evidence({**NOBODY, **left}, {**NOBODY, **right}, None)
 
 
 def test_every_rule_and_constraint_has_words() -> None:
     """A rule that is added must be told in words that a steward knows."""
     for number, rule in enumerate(MATCH_RULES):
-        for reason in words.CONSTRAINTS:
-            assert f"the rule {rule.name} would link them (same " in words.question(number, reason, None, None)
+        for reason in review_words.CONSTRAINTS:
+            assert f"the rule {rule.name} would link them (same " in review_words.question(number, reason, None, None)

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from c360lib import cli, reviewing
-from c360lib.build import build
-from c360lib.files import read_csv
-from c360lib.identity import probabilistic, steward
+from c360lib import cli
+from c360lib.commands import review as reviewing
+from c360lib.commands import steward
+from c360lib.identity.model import score
+from c360lib.release.build import build
 from c360lib.rules import CHANNELS, PURPOSES
-from c360lib.workspace import Workspace
+from c360lib.storage.files import read_csv
+from c360lib.storage.workspace import Workspace
 from tests.support import account, consent, order
 from tests.test_steward import ROWS, homes, pairs, put
 
@@ -182,7 +184,7 @@ def test_a_release_of_a_model_is_reviewed_without_splink(ours: Workspace, monkey
     """The pair is shown; what a merge would do is said to be unknown, and why."""
     (ours.current_release() / "identity").mkdir()
     (ours.current_release() / "identity" / "model.json").write_text("{}", "utf-8")
-    monkeypatch.setattr(probabilistic, "find_spec", lambda _: None)
+    monkeypatch.setattr(score, "find_spec", lambda _: None)
     told = review(ours, "--role", "dpo", typed="same\nsure\nquit\n", monkeypatch=monkeypatch)
     assert "What a merge would do is not known: this release was matched by a model" in told.stdout
     assert "c360[identity]" in told.stdout

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from c360lib.engine import Engine
+from c360lib.engines.base import Engine
 from tests.support import (
     Scene,
     World,

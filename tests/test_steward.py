@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from c360lib import files
-from c360lib.build import build
+from c360lib.commands import steward
 from c360lib.errors import BusyError, ContractError, UsageError
-from c360lib.files import read_csv
 from c360lib.generate import generate
-from c360lib.identity import steward
+from c360lib.release.build import build
 from c360lib.schemas import RAW
-from c360lib.workspace import Workspace
+from c360lib.storage import files
+from c360lib.storage.files import read_csv
+from c360lib.storage.workspace import Workspace
 from tests.support import Row, account, order
 
 TWINS = {"email": "j@x.y", "phone": "0305553333", "first_name": "Jo", "last_name": "Clash"}

@@ -17,14 +17,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from c360lib import ask, explaining, files, workspace
-from c360lib.build import build
+from c360lib.commands import explain, sql
 from c360lib.errors import BusyError, IntegrityError, UsageError
-from c360lib.faults import inject
-from c360lib.files import CsvWriter, file_sha256, read_csv, read_json, read_table, write_json, write_table
 from c360lib.generate import generate
+from c360lib.generate.faults import inject
+from c360lib.release.build import build
 from c360lib.schemas import RAW
-from c360lib.workspace import KEPT_RELEASES, LAYER_FOLDERS, Workspace
+from c360lib.storage import files, workspace
+from c360lib.storage.files import CsvWriter, file_sha256, read_csv, read_json, read_table, write_json, write_table
+from c360lib.storage.workspace import KEPT_RELEASES, LAYER_FOLDERS, Workspace
 
 TEXTS = pa.schema([("a", pa.string()), ("b", pa.string())])
 CELL = st.one_of(
@@ -530,8 +531,8 @@ def test_folder_names_may_hold_anything(tmp_path: Path) -> None:
     assert result.kept is None
     assert [] == ours.verify()
     profile = read_csv(ours.table_file("gold", "customer_360"))["profile_id"][0].as_py()
-    assert profile in explaining.explain(ours.root, profile)
-    assert "20" in ask.answer(ours.root, "select 4 * 5 as n from customer_360 limit 1")
+    assert profile in explain.explain(ours.root, profile)
+    assert "20" in sql.answer(ours.root, "select 4 * 5 as n from customer_360 limit 1")
     assert json.loads((ours.current_release() / "manifest.json").read_text("utf-8"))["release"] == result.release
     ours.reset()
     assert [".lock"] == [p.name for p in ours.data.iterdir()]

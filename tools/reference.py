@@ -14,10 +14,10 @@ from itertools import pairwise
 from pathlib import Path
 
 from c360lib import rules, schemas
-from c360lib.faults import FAULTS
+from c360lib.generate.faults import FAULTS
+from c360lib.layers.silver import DISPOSITIONS
 from c360lib.rules import MATCH_RULES, Band
 from c360lib.schemas import Column, Table
-from c360lib.silver import DISPOSITIONS
 
 ROOT = Path(__file__).resolve().parent.parent
 MADE = "<!-- Made by tools/reference.py from the library; change it there, then run that script. -->"

@@ -305,7 +305,7 @@ def _library_calls(function: Any) -> Iterator[str]:
 
 
 def _is_kept(module: str) -> bool:
-    return not module.startswith(("c360lib.rules", "c360lib.course", "c360lib.plots", "c360lib.names"))
+    return not module.startswith(("c360lib.rules", "c360lib.course", "c360lib.plots", "c360lib.generate.names"))
 
 
 def _names_in(code: CodeType) -> Iterator[str]:

@@ -16,16 +16,18 @@ import pandas as pd
 import pyarrow as pa
 from filelock import FileLock
 
-from c360lib import bronze, cells, faults, quality
-from c360lib.build import MODEL_FILE, build, code_fingerprint
 from c360lib.course.source import FOLDER
 from c360lib.errors import UsageError
-from c360lib.files import read_json, read_table, remove_tree
-from c360lib.generate import DEFAULT_AS_OF, generate
-from c360lib.identity import probabilistic
-from c360lib.report import NAME
+from c360lib.generate import DEFAULT_AS_OF, faults, generate
+from c360lib.identity.model import score
+from c360lib.quality import measures as quality
+from c360lib.quality.report import NAME
+from c360lib.release.build import MODEL_FILE, build, code_fingerprint
 from c360lib.schemas import GOLD, RAW, SILVER, STEWARD, Column
-from c360lib.workspace import Workspace, open_raw
+from c360lib.sources import cells
+from c360lib.sources import raw as bronze
+from c360lib.storage.files import read_json, read_table, remove_tree
+from c360lib.storage.workspace import Workspace, open_raw
 
 LAYERS = ("raw", "bronze", "silver", "gold")
 DEFAULT_CUSTOMERS, DEFAULT_SEED = 1000, 360
@@ -139,9 +141,9 @@ def lesson_workspace(
     """
     if layer not in LAYERS:
         raise UsageError(f"lesson_workspace: expected one of {', '.join(LAYERS)}, got {layer!r}")
-    if identity not in probabilistic.MODES:
-        raise UsageError(f"lesson_workspace: expected one of {', '.join(probabilistic.MODES)}, got {identity!r}")
-    if identity == "probabilistic" and not probabilistic.is_installed():
+    if identity not in score.MODES:
+        raise UsageError(f"lesson_workspace: expected one of {', '.join(score.MODES)}, got {identity!r}")
+    if identity == "probabilistic" and not score.is_installed():
         raise UsageError(WITHOUT_SPLINK)
     steward = "" if decisions is None else _steward_text(decisions)
     return LessonWorkspace(_built(customers, seed, faults, identity, steward), layer, customers, seed)

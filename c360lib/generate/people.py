@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from c360lib.generate.draws import Draws, Flags, Ints
+from c360lib.generate.names import FIRST_NAMES, SURNAMES
 from c360lib.generate.texts import SECONDS_PER_DAY
-from c360lib.names import FIRST_NAMES, SURNAMES
 
 GROUP = 4
 NEVER = 1 << 60

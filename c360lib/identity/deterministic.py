@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from c360lib.engine import Frame
+from c360lib.engines.base import Frame
 from c360lib.rules import MATCH_RULES, MatchRule
 
 _INT = nw.Int64()

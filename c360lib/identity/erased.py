@@ -13,8 +13,9 @@ import narwhals as nw
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from c360lib.engine import Frame
-from c360lib.identity import clusters, deterministic, probabilistic
+from c360lib.engines.base import Frame
+from c360lib.identity import clusters, deterministic
+from c360lib.identity.model import score
 from c360lib.rules import MATCH_RULES
 
 _ACCOUNT = ("node", "record_id", "date_of_birth", "first_event_ts")
@@ -51,14 +52,14 @@ def _with_one_of(pairs: Frame, erased_states: Frame) -> Frame:
 
 def fields(match_fields: Frame, erased_states: Frame, wanted: Frame) -> Frame:
     """What the model compares of each account, erased ones too; no row where none is erased."""
-    ours = probabilistic.fields(erased_states, wanted)
+    ours = score.fields(erased_states, wanted)
     some = ours.select(_some="node").head(1)
     return nw.concat([match_fields, ours]).join(some, how="cross").drop("_some")
 
 
 def scores(fields: pa.Table, erased_states: pa.Table, model: pa.Table) -> pa.Table:
     """Pairs of an erased account that the model puts in a band, as `probabilistic.scores`."""
-    return probabilistic.scores_of(fields, erased_states["node"].to_pylist(), model)
+    return score.scores_of(fields, erased_states["node"].to_pylist(), model)
 
 
 def larger(

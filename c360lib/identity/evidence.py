@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from c360lib.engine import Frame
-from c360lib.frames import with_columns_of
+from c360lib.engines.base import Frame
+from c360lib.engines.kernels import with_columns_of
 from c360lib.identity.clusters import MODEL, STEWARD
 from c360lib.rules import MATCH_RULES, MODEL_RULE, RULES_VERSION, STEWARD_RULE, STEWARD_WEIGHT
 from c360lib.schemas import SILVER

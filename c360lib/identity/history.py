@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from c360lib.contract import ARROW
-from c360lib.engine import Frame
+from c360lib.engines.base import Frame
 from c360lib.schemas import SILVER
+from c360lib.sources.typed import ARROW
 
 Row = dict[str, Any]
 MERGE, SPLIT, MOVE, RETIRE = "merge", "split", "move", "retire"

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 if TYPE_CHECKING:
-    from c360lib.quality import Measure
+    from c360lib.quality.measures import Measure
 
 
 class Pairwise(NamedTuple):
@@ -126,7 +126,7 @@ def _pairs(labels: Iterable[Hashable]) -> int:
 
 def measures(accounts: pa.Table, truth: pa.Table) -> list[Measure]:
     """Precision and recall of (record_id, profile_id) against truth, as rows of the quality report."""
-    from c360lib.quality import INFO, Measure
+    from c360lib.quality.measures import INFO, Measure
 
     known = pa.table(
         {

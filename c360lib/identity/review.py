@@ -11,15 +11,15 @@ from typing import Any
 import narwhals as nw
 import pyarrow as pa
 
-from c360lib.contract import ARROW
-from c360lib.engine import Frame
-from c360lib.identity import words
+from c360lib.engines.base import Frame
+from c360lib.identity import review_words
 from c360lib.identity.clusters import MODEL, STEWARD
 from c360lib.identity.deterministic import ends
 from c360lib.identity.evidence import CERTAIN, NAMES, WEIGHTS
-from c360lib.identity.normalise import KEYS
 from c360lib.rules import DECLARED_PRIORITY_MILLIBITS
 from c360lib.schemas import REVIEWED, SILVER
+from c360lib.sources.match_keys import KEYS
+from c360lib.sources.typed import ARROW
 
 
 def pairs(refused: Frame, scores: Frame, clusters: Frame, decided: Frame) -> Frame:
@@ -82,8 +82,8 @@ def _row(pair: dict[str, Any], left: dict[str, Any], right: dict[str, Any]) -> d
         "match_rule": NAMES[rule],
         "reason": pair["reason"],
         "match_probability": CERTAIN if pair["probability"] is None else pair["probability"],
-        "question": words.question(rule, pair["reason"], weight, pair["findings"]),
-        "evidence": words.evidence(left, right, pair["findings"]),
+        "question": review_words.question(rule, pair["reason"], weight, pair["findings"]),
+        "evidence": review_words.evidence(left, right, pair["findings"]),
         "merged_value_cents": left["value_cents"] + right["value_cents"],
     }
     for side, account in (("left", left), ("right", right)):

@@ -1,0 +1,1 @@
+"""What runs a layer: one seam, and the only folder that imports an engine."""

@@ -1,0 +1,1 @@
+"""The model that weighs what no declared rule decides."""

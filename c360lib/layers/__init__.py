@@ -1,0 +1,1 @@
+"""Tables to a table: no file, no clock, no global."""

@@ -1,0 +1,1 @@
+"""What is published, measured on the files as they stand."""

@@ -1,0 +1,1 @@
+"""From raw files to a published release, and back from one to the inputs of the layers."""

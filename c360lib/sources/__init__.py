@@ -1,0 +1,1 @@
+"""Raw bytes to typed, numbered rows; bronze on the way."""
