@@ -24,9 +24,9 @@ from bench.run import AS_OF, ROOT, SEED, say, warm
 from c360lib.generate import BLOCK_PEOPLE, HISTORY_DAYS, accounts
 from c360lib.generate.arrival import deliver
 from c360lib.generate.people import Span, population
-from c360lib.release.build import end_of_day
 from c360lib.rules import SECONDS_PER_DAY
 from c360lib.schemas import RAW, TRUTH
+from c360lib.sources.moments import end_of_day
 from c360lib.storage.files import CsvWriter
 
 WEIGHED, DECLARED = ("splink", "scores"), ("peer_duckdb", "polars", "duckdb")

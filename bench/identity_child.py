@@ -24,12 +24,14 @@ from bench.child import peak_megabytes
 from bench.library import USED
 from bench.run import AS_OF
 from bench.tables import KEYS, SCHEMAS
-from c360lib.engines.base import PLACE, Engine, open_engine
+from c360lib.engines.base import PLACE, Engine
+from c360lib.engines.open import open_engine
 from c360lib.identity.model import prepare, score, train
-from c360lib.layers.pipeline import Moment, run_layers
-from c360lib.release.build import end_of_day
+from c360lib.layers.layer import Moment
+from c360lib.layers.run import run_layers
 from c360lib.rules import MODEL_REVIEW_WEIGHT_MILLIBITS
 from c360lib.sources.load import Loader
+from c360lib.sources.moments import end_of_day
 from c360lib.storage.workspace import Workspace
 
 SOURCES = ("customers", "erasure_requests")

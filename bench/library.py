@@ -11,11 +11,13 @@ import pyarrow as pa
 
 from bench.tables import KEYS, SCHEMAS
 from c360lib import rules
-from c360lib.engines.base import PLACE, Engine, Frame, Parts, open_engine, parts_of
+from c360lib.engines.base import PLACE, Engine, Frame, Parts, parts_of
 from c360lib.engines.kernels import with_columns_of
+from c360lib.engines.open import open_engine
 from c360lib.identity.model.score import SCORES_SCHEMA
-from c360lib.layers.pipeline import Moment, run_layers
-from c360lib.release import build
+from c360lib.layers.layer import Moment
+from c360lib.layers.run import run_layers
+from c360lib.sources import moments
 from c360lib.sources.load import Loader
 from c360lib.storage.workspace import Workspace
 
@@ -45,7 +47,7 @@ def core(root: Path, engine: str, as_of: str) -> dict[str, pa.Table]:
         inputs["decisions_rows"] = loader.decisions
         for name in ("match_scores", "erased_scores"):  # declared rules alone, as in the peers
             inputs[name] = runner.load(SCORES_SCHEMA, iter(()))
-        end = build.end_of_day(as_of)
+        end = moments.end_of_day(as_of)
         frames: dict[str, Frame] = {}
         tables: dict[str, pa.Table] = {}
         for name, frame in run_layers(runner, inputs, Moment(end, end), LAYERS):

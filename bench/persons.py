@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from c360lib.generate.names import NICKNAMES
 from c360lib.rules import MAX_CLUSTER_ACCOUNTS
+from c360lib.sources.nicknames import NICKNAMES
 
 Ints = npt.NDArray[np.int64]
 Edge = tuple[int, str, str, int, int]

@@ -210,3 +210,12 @@ MAX_FRESHNESS_HOURS = {
     "campaign_events": 168,
     "consent_events": 72,
 }
+
+SURVIVING_GROUPS = (
+    ("first_name", "last_name"),
+    ("email",),
+    ("phone",),
+    ("date_of_birth",),
+    ("street", "city", "postcode", "country"),
+    ("loyalty_id",),
+)

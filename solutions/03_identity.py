@@ -63,9 +63,9 @@ import pandas as pd
 from c360lib import plots
 from c360lib.commands import steward
 from c360lib.course import check, hint, lesson_workspace, show, solution
-from c360lib.generate.names import NICKNAMES
 from c360lib.identity.metrics import by_threshold, pairwise
 from c360lib.rules import MATCH_RULES
+from c360lib.sources.nicknames import NICKNAMES
 from c360lib.storage.workspace import Workspace
 
 PAIRS = {  # of accounts, for part two
@@ -2316,5 +2316,5 @@ undone.table("identity_events")[told].set_index("event_number")
 #   has term frequency adjustments and the training on Spark.
 # - Comparisons, levels, blocking and bands of the product's model: `COMPARISONS` and what follows in
 #   [`c360lib/rules.py`](../c360lib/rules.py); how it is trained, in
-#   [`c360lib/identity/training.py`](../c360lib/identity/training.py), and how it scores, in
-#   [`c360lib/identity/probabilistic.py`](../c360lib/identity/probabilistic.py).
+#   [`c360lib/identity/model/train.py`](../c360lib/identity/model/train.py), and how it scores, in
+#   [`c360lib/identity/model/score.py`](../c360lib/identity/model/score.py).

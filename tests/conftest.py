@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from c360lib.engines.base import Engine, open_engine
+from c360lib.engines.base import Engine
+from c360lib.engines.open import open_engine
 from c360lib.errors import UsageError
 
 

@@ -14,11 +14,13 @@ from typing import Any, NamedTuple, TypeVar
 import pyarrow as pa
 from hypothesis import Phase, settings
 
-from c360lib.engines.base import Engine, Frame, open_engine
+from c360lib.engines.base import Engine, Frame
+from c360lib.engines.open import open_engine
 from c360lib.identity import history
-from c360lib.layers.pipeline import Moment, run_layers
+from c360lib.layers.layer import Moment
+from c360lib.layers.run import run_layers
 from c360lib.schemas import GOLD, RAW, SILVER, STEWARD, Table
-from c360lib.sources import cells
+from c360lib.sources import cells, moments
 from c360lib.sources import typed as contract
 from c360lib.sources.ids import Numbers
 
@@ -241,7 +243,7 @@ def before(engine: Engine, profiles: Mapping[str, str], events: pa.Table | None 
 
 def seconds(text: str) -> int:
     """A timestamp or day as seconds since 1970."""
-    at = cells.moment(ts(text))
+    at = moments.moment(ts(text))
     assert at is not None
     return at
 

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from c360lib.engines.base import open_engine
+from c360lib.engines.open import open_engine
 from c360lib.errors import ContractError
 from c360lib.generate import generate
 from c360lib.schemas import BRONZE, LINEAGE, RAW
 from c360lib.sources import load, typed
 from c360lib.sources import raw as bronze
+from c360lib.sources.bronze import row_hashes, with_lineage
 from c360lib.storage.files import read_table
 from c360lib.storage.workspace import Workspace
 
@@ -182,7 +183,7 @@ def test_wanted_columns_alone_are_kept() -> None:
 # --- lineage ----------------------------------------------------------------------------------------------------------
 def test_lineage_says_where_a_row_came_from() -> None:
     """File, number and bytes; numbers go on from the block before."""
-    rows = bronze.with_lineage(bronze.parse(b"1,a\n2\n", COLUMNS), "x.csv", 11, ["id"]).to_pylist()
+    rows = with_lineage(bronze.parse(b"1,a\n2\n", COLUMNS), "x.csv", 11, ["id"]).to_pylist()
     assert [("x.csv", 11, ""), ("x.csv", 12, "Mg==")] == [
         (r["_source_file"], r["_row_number"], r["_raw_base64"]) for r in rows
     ]
@@ -191,7 +192,7 @@ def test_lineage_says_where_a_row_came_from() -> None:
 def hashes(rows: list[tuple[str, str]]) -> list[str]:
     """Fingerprints of rows of two columns."""
     columns = {name: pa.array([row[i] for row in rows], pa.string()) for i, name in enumerate(COLUMNS)}
-    return [str(value) for value in bronze.row_hashes(pa.table(columns)).to_pylist()]
+    return [str(value) for value in row_hashes(pa.table(columns)).to_pylist()]
 
 
 def test_a_fingerprint_is_that_of_the_content() -> None:

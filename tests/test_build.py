@@ -19,9 +19,9 @@ from c360lib.errors import ContractError, UsageError
 from c360lib.generate import generate
 from c360lib.generate.faults import FAULTS, inject
 from c360lib.quality.measures import FAIL, WARN
-from c360lib.release.build import build, end_of_day
+from c360lib.release.build import build
 from c360lib.schemas import BRONZE, GOLD, LINEAGE, RAW, SILVER
-from c360lib.sources.cells import moment
+from c360lib.sources.moments import end_of_day, moment
 from c360lib.storage.files import file_sha256, read_csv, read_json
 from c360lib.storage.workspace import LAYER_FOLDERS, Workspace
 

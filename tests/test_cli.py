@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 import c360lib
 from c360lib.cli import ENGINES, main
-from c360lib.engines.base import ENGINES as REAL_ENGINES
+from c360lib.engines.open import ENGINES as REAL_ENGINES
 from c360lib.generate.faults import FAULTS
 from c360lib.quality import measures
 from c360lib.schemas import GOLD, RAW, SILVER

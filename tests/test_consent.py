@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from c360lib.engines.base import Engine
 from c360lib.layers import consent as consent_layers
-from c360lib.layers.silver import CURRENT
+from c360lib.layers.dispositions import CURRENT
 from c360lib.rules import CHANNELS, PURPOSES
-from c360lib.sources import cells
+from c360lib.sources import moments
 from tests.support import (
     AS_OF,
     UNSHRUNK,
@@ -754,7 +754,7 @@ def reference(histories: list[History]) -> dict[tuple[str, str, str], tuple[str 
 
 
 def _is_usable(row: dict[str, str]) -> bool:
-    event, ingest = (cells.moment(row[name]) for name in ("event_ts", "ingest_ts"))
+    event, ingest = (moments.moment(row[name]) for name in ("event_ts", "ingest_ts"))
     is_known = row.get("purpose") != "?" and row.get("status") != "maybe"
     return event is not None and ingest is not None and event <= ingest + 300 and is_known
 
@@ -775,7 +775,7 @@ def _alone(row: dict[str, str], rows: list[dict[str, str]], purpose: str, channe
     """What a row says by itself: a refusal, a grant that no other row contradicts, or something unreadable."""
     if not _covers(row, purpose, channel):
         return None
-    event, ingest = (cells.moment(row[name]) for name in ("event_ts", "ingest_ts"))
+    event, ingest = (moments.moment(row[name]) for name in ("event_ts", "ingest_ts"))
     status, which = row.get("status", "withdrawn"), int(row["customer_id"][-1])
     proof = row["event_id"] if "status" in row else f"campaign_events:{row['event_id']}"
     arrived = FOR_GOOD if ingest is None else ingest
@@ -784,7 +784,7 @@ def _alone(row: dict[str, str], rows: list[dict[str, str]], purpose: str, channe
         if len(contents) > 1 or event is None or row is not contents[0]:
             return None
         return Said(
-            min(event, arrived), False, proof, status, arrived, 0, cells.moment(row["expires_ts"]) or FOR_GOOD, which
+            min(event, arrived), False, proof, status, arrived, 0, moments.moment(row["expires_ts"]) or FOR_GOOD, which
         )
     if status in ("granted", "maybe"):
         return Said(arrived, True, "", "consent_unreadable", arrived, 0, 0, which)
@@ -803,7 +803,7 @@ def _agreed(row: dict[str, str], rows: list[dict[str, str]], purpose: str, chann
         return None
     arrived = min(seconds(c["ingest_ts"]) for c in contents)
     at = min(min(seconds(c["event_ts"]), seconds(c["ingest_ts"])) for c in contents)
-    ends = min(cells.moment(c["expires_ts"]) or FOR_GOOD for c in contents)
+    ends = min(moments.moment(c["expires_ts"]) or FOR_GOOD for c in contents)
     return Said(at, False, row["event_id"], "granted", arrived, 0, ends, int(row["customer_id"][-1]))
 
 

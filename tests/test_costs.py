@@ -8,8 +8,9 @@ import pyarrow as pa
 
 from c360lib.commands.evaluate import costs, evaluate
 from c360lib.commands.evaluate.costs import Cost, Marts
-from c360lib.engines.base import open_engine
-from c360lib.layers.pipeline import Moment, run_layers
+from c360lib.engines.open import open_engine
+from c360lib.layers.layer import Moment
+from c360lib.layers.run import run_layers
 from tests.support import AS_OF, FAST, Row, account, consent, decision, frames, order, seconds
 
 AT = Moment(seconds(AS_OF), seconds(AS_OF))

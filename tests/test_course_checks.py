@@ -212,7 +212,7 @@ def test_calling_the_library_is_told_and_does_not_pass(desk: Desk) -> None:
 
     def by_import(orders: pd.DataFrame) -> Any:
         from c360lib.layers import gold  # noqa: F401
-        from c360lib.layers.gold import value
+        from c360lib.layers.measures import value
 
         return value
 

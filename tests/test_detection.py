@@ -21,12 +21,12 @@ from c360lib.generate.faults import _BOM, FAULTS, SHARED_BY, Fault, RawFile, inj
 from c360lib.quality.measures import FAIL, PASS, WARN
 from c360lib.release.build import Result, build
 from c360lib.schemas import RAW, SILVER
-from c360lib.sources import cells
+from c360lib.sources import moments
 from c360lib.storage.files import read_csv, read_json
 from c360lib.storage.workspace import Workspace
 
 PEOPLE = 400
-NOW = cells.moment("2026-07-01T12:00:00Z")
+NOW = moments.moment("2026-07-01T12:00:00Z")
 Rows = list[dict[str, Any]]
 DERIVED = {"profile_id", "session_id", "match_rule", "match_probability"}  # what other rows may change
 

@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from c360lib.engines.base import Engine, open_engine
+from c360lib.engines.base import Engine
+from c360lib.engines.open import open_engine
 from c360lib.identity import deterministic
 from c360lib.rules import MATCH_RULES
 

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 
 import c360lib.engine
-from c360lib.engines.base import PLACE, Engine, open_engine, parts_of
+from c360lib.engines.base import PLACE, Engine, parts_of
+from c360lib.engines.open import open_engine
 
 
 @pytest.mark.parametrize("places", [[0, 1, 2, 3], [2, 0, 3, 1], []])

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from c360lib.cli import DEFAULT_AS_OF, DEFAULT_CUSTOMERS, DEFAULT_SEED
-from c360lib.engines.base import ENGINES, DuckDB, open_engine
+from c360lib.engines.duckdb import DuckDB
+from c360lib.engines.open import ENGINES, open_engine
 from c360lib.errors import UsageError
 from c360lib.generate import generate
 from c360lib.generate.faults import FAULTS, inject

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from c360lib.commands import explain
-from c360lib.engines.base import Pandas, Polars
+from c360lib.engines.pandas import Pandas
+from c360lib.engines.polars import Polars
 from c360lib.errors import UsageError
 from c360lib.generate import generate
 from c360lib.generate.faults import inject

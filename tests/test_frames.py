@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from c360lib.engines.base import Engine, Frame, open_engine
+from c360lib.engines.base import Engine, Frame
 from c360lib.engines.kernels import (
     columns_of,
     crossed,
@@ -25,6 +25,7 @@ from c360lib.engines.kernels import (
     with_most,
     with_runs,
 )
+from c360lib.engines.open import open_engine
 from tests.support import FAST
 
 WORDS = st.sampled_from(["", "a", "b", "é", "Z", "\uffff", "😀"])

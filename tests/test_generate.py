@@ -17,6 +17,7 @@ from c360lib.errors import UsageError
 from c360lib.generate import DEFAULT_AS_OF, IDENTITY, generate, names
 from c360lib.generate.draws import Draws, scramble
 from c360lib.schemas import RAW, TRUTH
+from c360lib.sources.nicknames import NICKNAMES
 
 Tables = dict[str, pa.Table]
 FIFTY_PEOPLE_SHA256 = "afada3bcb9d2d03082779d106343159665ae5b580cbc75ac8b5da569f1413aaf"
@@ -407,8 +408,8 @@ def test_names_are_many_and_their_nicknames_clear() -> None:
     assert len(set(names.FIRST_NAMES)) == len(names.FIRST_NAMES) >= 250
     assert len(set(names.SURNAMES)) == len(names.SURNAMES) >= 600
     assert sum(len(set(streets)) for streets in names.STREETS.values()) >= 200
-    assert set(names.NICKNAMES) <= set(names.FIRST_NAMES)
-    short = [nickname for nicknames in names.NICKNAMES.values() for nickname in nicknames]
+    assert set(NICKNAMES) <= set(names.FIRST_NAMES)
+    short = [nickname for nicknames in NICKNAMES.values() for nickname in nicknames]
     assert len(set(short)) == len(short)
     assert not set(short) & set(names.FIRST_NAMES)
     assert {city.country for city in names.CITIES} == {country.code for country in names.COUNTRIES}

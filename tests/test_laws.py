@@ -15,10 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from c360lib.engines.base import open_engine
+from c360lib.engines.open import open_engine
 from c360lib.generate import generate
-from c360lib.layers.pipeline import INPUTS, PUBLISHED, Moment, run_layers
-from c360lib.layers.silver import shared_devices_among
+from c360lib.layers.behaviour import shared_devices_among
+from c360lib.layers.layer import Moment
+from c360lib.layers.pipeline import INPUTS, PUBLISHED
+from c360lib.layers.run import run_layers
 from c360lib.rules import MATCH_RULES
 from c360lib.schemas import GOLD, RAW, SILVER
 from c360lib.sources.typed import Typed

@@ -13,9 +13,13 @@ import pyarrow as pa
 import pytest
 
 import c360lib.consent
-from c360lib.engines.base import Engine, Frame, Pandas, open_engine, parts_of
+from c360lib.engines.base import Engine, Frame, parts_of
+from c360lib.engines.open import open_engine
+from c360lib.engines.pandas import Pandas
 from c360lib.errors import UsageError
-from c360lib.layers.pipeline import INPUTS, LAYERS, PUBLISHED, Layer, Moment, run_layers
+from c360lib.layers.layer import Layer, Moment
+from c360lib.layers.pipeline import INPUTS, LAYERS, PUBLISHED
+from c360lib.layers.run import run_layers
 from c360lib.rules import CHANNELS, PURPOSES
 from c360lib.schemas import GOLD, RAW, SILVER
 from tests.support import (

@@ -20,14 +20,17 @@ from c360lib import rules
 from c360lib.cli import main
 from c360lib.commands import explain
 from c360lib.commands.train import train as keep
-from c360lib.engines.base import open_engine
+from c360lib.engines.open import open_engine
 from c360lib.errors import ContractError, UsageError
 from c360lib.generate import generate
 from c360lib.identity import clusters, metrics
 from c360lib.identity.model import on_spark, prepare, score, train
-from c360lib.layers.pipeline import Moment, run_layers
-from c360lib.release.build import build, end_of_day
+from c360lib.layers.layer import Moment
+from c360lib.layers.run import run_layers
+from c360lib.quality.measures import identity_accuracy
+from c360lib.release.build import build
 from c360lib.sources.load import Loader
+from c360lib.sources.moments import end_of_day
 from c360lib.storage.files import read_csv
 from c360lib.storage.workspace import Workspace
 from tests.support import FAST
@@ -311,7 +314,7 @@ def test_the_sample_is_resolved_within_its_targets(engine: str, tmp_path: Path) 
     build(workspace, engine, identity="probabilistic")
     found = {
         m.name: m.value
-        for m in metrics.measures(
+        for m in identity_accuracy(
             read_csv(workspace.table_file("silver", "customer_identity")), read_csv(workspace.truth_file)
         )
     }

@@ -22,7 +22,7 @@ from c360lib.generate.faults import inject
 from c360lib.identity import metrics
 from c360lib.quality import measures as quality
 from c360lib.quality import report
-from c360lib.quality.measures import CRITICAL, FAIL, INFO, PASS, WARN, Measure
+from c360lib.quality.measures import CRITICAL, FAIL, INFO, PASS, WARN, Measure, identity_accuracy
 from c360lib.release.build import build
 from c360lib.schemas import RAW
 from c360lib.storage.files import read_json
@@ -456,7 +456,7 @@ def test_accounts_are_measured_against_truth_by_record_id(labels: list[tuple[int
     )
     counts = metrics.pairwise((labels[n][0] for n in known), (labels[n][1] for n in known))
     expected = [f"{counts.precision:.6f}", f"{counts.recall:.6f}"]
-    assert expected == [measure.value for measure in metrics.measures(accounts, truth)]
+    assert expected == [measure.value for measure in identity_accuracy(accounts, truth)]
 
 
 def test_identity_is_measured_where_truth_is_at_hand(published: Workspace) -> None:

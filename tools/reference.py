@@ -15,7 +15,7 @@ from pathlib import Path
 
 from c360lib import rules, schemas
 from c360lib.generate.faults import FAULTS
-from c360lib.layers.silver import DISPOSITIONS
+from c360lib.layers.dispositions import DISPOSITIONS
 from c360lib.rules import MATCH_RULES, Band
 from c360lib.schemas import Column, Table
 

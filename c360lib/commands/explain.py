@@ -13,16 +13,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from c360lib.engines.base import Pandas
+from c360lib import rules
+from c360lib.engines.pandas import Pandas
 from c360lib.errors import UsageError
 from c360lib.identity import history
 from c360lib.identity.model import score
-from c360lib.layers import gold, silver
-from c360lib.layers.pipeline import run_layers
-from c360lib.release import replay
+from c360lib.layers import behaviour, dispositions
+from c360lib.layers.run import run_layers
+from c360lib.release import models, replay
 from c360lib.rules import MODEL_RULE
 from c360lib.schemas import GOLD, RAW, SILVER, STEWARD
-from c360lib.sources import cells
+from c360lib.sources import cells, moments
 from c360lib.sources import typed as contract
 from c360lib.sources.ids import Numbers
 from c360lib.sources.load import decisions
@@ -90,7 +91,7 @@ def slice_tables(
             frames[f"{name}_findings"] = engine.load_table(findings)
         decided = [*decisions(workspace), *more_decisions]
         frames |= {f"{STEWARD.name}_rows": engine.load(contract.typed_schema(STEWARD), decided)}
-        model = replay.model(workspace)  # as the release used it: which pairs were compared depends on all accounts
+        model = models.model(workspace)  # as the release used it: which pairs were compared depends on all accounts
         frames["model_asked"] = engine.load_table(score.asked(model))
         frames["identity_model"] = engine.load_table(score.ready(model))
         blocked = read_table(workspace.table_file("silver", "blocked_keys"))
@@ -98,7 +99,7 @@ def slice_tables(
             chosen = blocked.filter(pc.equal(pc.equal(blocked["kind"], "device"), is_device))
             typed = pa.table({c.name: cells.restored(chosen[c.name], c) for c in SILVER["blocked_keys"].columns})
             frames[name] = engine.load_table(typed)
-        frames["shared_devices"] = silver.shared_devices_among(frames["clickstream_rows"], frames["blocked_devices"])
+        frames["shared_devices"] = behaviour.shared_devices_among(frames["clickstream_rows"], frames["blocked_devices"])
         return {name: engine.table(frame) for name, frame in run_layers(engine, frames, at, targets)}
 
 
@@ -174,7 +175,7 @@ class _Story:
             )
             rows = [r for r in self.tables["customers_marked"] if r["record_id"] == account["record_id"]]
             for row in sorted(rows, key=lambda r: r["_row_number"]):
-                change = f"op {row['op']}, lsn {row['lsn']}, {silver.told(row['disposition'])}"
+                change = f"op {row['op']}, lsn {row['lsn']}, {dispositions.told(row['disposition'])}"
                 yield f"    customers.csv row {row['_row_number']}: {change}"
 
     def _evidence(self) -> Iterator[str]:
@@ -192,7 +193,7 @@ class _Story:
 
     def _survivors(self) -> Iterator[str]:
         base = next(r for r in self.tables["profile_base"] if r["person"] == self.person)
-        for group in gold.SURVIVING_GROUPS:
+        for group in rules.SURVIVING_GROUPS:
             values = {name: base[name] for name in group}
             holders = [a for a in self.accounts if not a["is_deleted"] and any(a[n] is not None for n in group)]
             if not holders:
@@ -244,7 +245,7 @@ class _Story:
             yield (
                 f"consent_events.csv row {row['_row_number']}: {row['event_id']}, {row['purpose']} by "
                 f"{row['channel'] or 'any'}, {row['status']} {_at(row['event_ts'])} on {row['record_id']}, "
-                f"{silver.told(row['disposition'])}"
+                f"{dispositions.told(row['disposition'])}"
             )
         for row in self._of_person("campaign_events_marked"):
             if row["event_name"] == "unsubscribed":
@@ -260,9 +261,12 @@ class _Story:
         reasons = {(r["source"], r["row_number"]): f": {r['rule']} ({r['detail']})" for r in self.tables["quarantine"]}
         for source in RAW:
             for row in self.tables[f"{source}_marked"]:
-                if row["record_id"] in self.ours and row["disposition"] not in (silver.CURRENT, silver.SUPERSEDED):
+                if row["record_id"] in self.ours and row["disposition"] not in (
+                    dispositions.CURRENT,
+                    dispositions.SUPERSEDED,
+                ):
                     why = reasons.get((source, row["_row_number"]), "")
-                    yield f"{source}.csv row {row['_row_number']}: {silver.told(row['disposition'])}{why}"
+                    yield f"{source}.csv row {row['_row_number']}: {dispositions.told(row['disposition'])}{why}"
 
     def _row(self) -> Iterator[str]:
         found = [r for r in self.tables["customers"] if r["person"] == self.person]
@@ -277,7 +281,7 @@ class _Story:
 
 
 def _at(seconds: int | None) -> str:
-    return "unknown" if seconds is None else cells.moment_text(seconds)
+    return "unknown" if seconds is None else moments.moment_text(seconds)
 
 
 def _shown(source: str, name: str, value: Any) -> str:

@@ -20,7 +20,7 @@ from c360lib.commands import explain, steward
 from c360lib.errors import C360Error, UsageError
 from c360lib.rules import CHANNELS, CURRENCY, PURPOSES, STEWARD_RULE
 from c360lib.schemas import REVIEWED
-from c360lib.sources import cells
+from c360lib.sources import moments
 from c360lib.storage.files import read_table
 from c360lib.storage.workspace import Workspace
 
@@ -95,8 +95,8 @@ def record(workspace: Workspace, pair: tuple[str, str], decision: str, role: str
 def moment(workspace: Workspace, at: str | None, now: int) -> int:
     """When a decision was made, in seconds: as told, or by the clock within the day that was built for."""
     if at is None:
-        return steward.moment_of(now, cells.moment(workspace.manifest()["as_of"]) or 0)
-    told = cells.moment(at)
+        return steward.moment_of(now, moments.moment(workspace.manifest()["as_of"]) or 0)
+    told = moments.moment(at)
     if told is None:
         raise UsageError(f"--at: expected a time such as 2026-06-30T10:00:00Z, got {at!r}")
     return told

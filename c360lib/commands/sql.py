@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from c360lib.engines.base import DuckDB
+from c360lib.engines.duckdb import DuckDB
 from c360lib.schemas import GOLD, SILVER
 from c360lib.storage.files import FORMATS
 from c360lib.storage.workspace import Workspace

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from c360lib.errors import ContractError, UsageError
 from c360lib.rules import SECONDS_PER_DAY
 from c360lib.schemas import STEWARD
-from c360lib.sources import cells, load, raw, typed
+from c360lib.sources import load, moments, raw, typed
 from c360lib.storage.files import csv_line, read_table, replace_bytes
 from c360lib.storage.workspace import Workspace
 
@@ -68,11 +68,11 @@ def decide(
     pair, so that the last word holds. The file changes in one step, keeps what it holds, and one decision waits for
     another. UsageError for an unknown account, word or time, BusyError while a build holds the workspace.
     """
-    as_of = cells.moment(workspace.manifest()["as_of"]) or 0
+    as_of = moments.moment(workspace.manifest()["as_of"]) or 0
     said = {"decision": decision, "reviewer_role": role.strip(), "reason": reason.strip()}
     _refuse_unusable(workspace, left_record_id, right_record_id, said)
     with workspace.locked(LOCK_WAIT_SECONDS):
-        stamp = cells.moment_text(_stamp(workspace, _pair(left_record_id, right_record_id), as_of, at))
+        stamp = moments.moment_text(_stamp(workspace, _pair(left_record_id, right_record_id), as_of, at))
         row = {"left_record_id": left_record_id, "right_record_id": right_record_id, **said, "decided_ts": stamp}
         file = workspace.steward_file
         replace_bytes(file, _with_row(file.read_bytes() if file.exists() else b"", row, str(file)))
@@ -81,8 +81,8 @@ def decide(
 
 def typed_decision(workspace: Workspace, left_record_id: str, right_record_id: str, decision: str) -> pa.RecordBatch:
     """The row that `decide` would add, as the layers read it, without writing anything."""
-    as_of = cells.moment(workspace.manifest()["as_of"]) or 0
-    stamp = cells.moment_text(_stamp(workspace, _pair(left_record_id, right_record_id), as_of, None))
+    as_of = moments.moment(workspace.manifest()["as_of"]) or 0
+    stamp = moments.moment_text(_stamp(workspace, _pair(left_record_id, right_record_id), as_of, None))
     row = {"left_record_id": left_record_id, "right_record_id": right_record_id, "decision": decision}
     rows = pa.Table.from_pylist([{**row, "decided_ts": stamp, "_raw_base64": ""}])
     return typed.typed_rows(raw.numbered(rows), STEWARD).rows
@@ -134,7 +134,7 @@ def _stamp(workspace: Workspace, pair: tuple[str, str], as_of: int, at: int | No
     if stamp > last_that_counts:
         raise UsageError(
             f"{workspace.steward_file}: the pair {', '.join(pair)} was decided in the last second of the day "
-            f"{cells.moment_text(as_of)[:10]}, so nothing later counts for that day; correct that row, or build for a "
+            f"{moments.moment_text(as_of)[:10]}, so nothing later counts for that day; correct that row, or build for a "
             "later day first"
         )
     return stamp

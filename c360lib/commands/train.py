@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from c360lib.engines.base import open_engine
+from c360lib.engines.open import open_engine
 from c360lib.errors import UsageError
 from c360lib.identity.model import prepare, score
 from c360lib.identity.model import train as training
-from c360lib.layers.pipeline import Moment, run_layers
-from c360lib.release.build import end_of_day
-from c360lib.sources.cells import moment_text
+from c360lib.layers.layer import Moment
+from c360lib.layers.run import run_layers
 from c360lib.sources.load import Loader
+from c360lib.sources.moments import end_of_day, moment_text
 from c360lib.storage.files import write_json
 from c360lib.storage.workspace import Workspace
 

@@ -22,12 +22,15 @@ from c360lib.generate import DEFAULT_AS_OF, faults, generate
 from c360lib.identity.model import score
 from c360lib.quality import measures as quality
 from c360lib.quality.report import NAME
-from c360lib.release.build import MODEL_FILE, build, code_fingerprint
+from c360lib.release.build import build
+from c360lib.release.manifest import code_fingerprint
+from c360lib.release.models import MODEL_FILE
 from c360lib.schemas import GOLD, RAW, SILVER, STEWARD, Column
 from c360lib.sources import cells
 from c360lib.sources import raw as bronze
+from c360lib.sources.raw import open_raw
 from c360lib.storage.files import read_json, read_table, remove_tree
-from c360lib.storage.workspace import Workspace, open_raw
+from c360lib.storage.workspace import Workspace
 
 LAYERS = ("raw", "bronze", "silver", "gold")
 DEFAULT_CUSTOMERS, DEFAULT_SEED = 1000, 360

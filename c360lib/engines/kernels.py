@@ -18,8 +18,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from c360lib.engines.base import Frame, Ints, Parts, arrow_backed, frame_of, import_engine
-from c360lib.sources.ids import pieces
+from c360lib.engines.base import Frame, Ints, Parts, frame_of, import_engine, pieces
+from c360lib.engines.pandas import arrow_backed
 
 _ABSENT = np.iinfo(np.int64).min
 Places = npt.NDArray[np.int32]

@@ -8,9 +8,10 @@ import numpy as np
 
 from c360lib.generate import texts
 from c360lib.generate.draws import Draws, Ints
-from c360lib.generate.names import CITIES, COUNTRIES, EMAIL_DOMAINS, FIRST_NAMES, NICKNAMES, STREETS, SURNAMES
+from c360lib.generate.names import CITIES, COUNTRIES, EMAIL_DOMAINS, FIRST_NAMES, STREETS, SURNAMES
 from c360lib.generate.people import People, skewed
 from c360lib.generate.texts import Text
+from c360lib.sources.nicknames import NICKNAMES
 
 _GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss"})
 _PLAIN = str.maketrans({"ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "ı": "i"})

@@ -6,11 +6,8 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 if TYPE_CHECKING:
-    from c360lib.quality.measures import Measure
+    pass
 
 
 class Pairwise(NamedTuple):
@@ -122,33 +119,3 @@ def by_hard_case(
 
 def _pairs(labels: Iterable[Hashable]) -> int:
     return sum(count * (count - 1) // 2 for count in Counter(labels).values())
-
-
-def measures(accounts: pa.Table, truth: pa.Table) -> list[Measure]:
-    """Precision and recall of (record_id, profile_id) against truth, as rows of the quality report."""
-    from c360lib.quality.measures import INFO, Measure
-
-    known = pa.table(
-        {
-            "record_id": pc.binary_join_element_wise(truth["source_system"], truth["customer_id"], ":"),
-            "person_id": truth["person_id"],
-        }
-    )
-    joined = accounts.join(known, "record_id", join_type="inner")
-    counts = pairwise(joined["profile_id"].to_pylist(), joined["person_id"].to_pylist())
-    return [
-        Measure(
-            "identity_pairwise_precision",
-            f"{counts.precision:.6f}",
-            "",
-            INFO,
-            f"pairs of accounts put together that are one person: {counts.correct} of {counts.predicted}",
-        ),
-        Measure(
-            "identity_pairwise_recall",
-            f"{counts.recall:.6f}",
-            "",
-            INFO,
-            f"pairs of accounts of one person that were put together: {counts.correct} of {counts.true}",
-        ),
-    ]

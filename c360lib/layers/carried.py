@@ -12,7 +12,8 @@ import narwhals as nw
 from c360lib.engines.base import Frame
 from c360lib.engines.kernels import rows_of
 from c360lib.layers import consent
-from c360lib.layers.silver import in_directory, marked
+from c360lib.layers.dispositions import marked
+from c360lib.layers.people import in_directory
 from c360lib.schemas import RAW
 
 

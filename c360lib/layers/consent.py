@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from c360lib.engines.base import Frame, Parts
 from c360lib.engines.kernels import columns_of, crossed, last_each, named, null_of, parts, rows_of, with_columns_of
-from c360lib.layers.silver import CONFLICT, CURRENT, ERASED, QUARANTINED
+from c360lib.layers.dispositions import CONFLICT, CURRENT, ERASED, QUARANTINED
 from c360lib.rules import (
     CHANNEL_IDENTIFIER,
     CHANNELS,
@@ -26,14 +26,14 @@ from c360lib.rules import (
     UNSUBSCRIBE_PURPOSE,
 )
 from c360lib.schemas import GOLD
-from c360lib.sources import cells
+from c360lib.sources import moments
 
 _INT, _SMALL = nw.Int64(), nw.Int8()
 _SLOTS = len(PURPOSES) * len(CHANNELS)
 REASONS = GOLD["activation_candidates"].column("block_reason").allowed
 GRANTED = -1
 _EVERY = -1
-_EARLIEST = cells.moment(EARLIEST_CHOICE)
+_EARLIEST = moments.moment(EARLIEST_CHOICE)
 _NEVER = 1 << 40  # seconds: later than any date
 _HEARD = (CURRENT, CONFLICT, QUARANTINED)
 CHOICE = (

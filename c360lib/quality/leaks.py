@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from c360lib.rules import CHANNELS, CLOCK_SKEW_SECONDS, EARLIEST_CHOICE, MAX_CHOICE_DELAY_DAYS, SECONDS_PER_DAY
 from c360lib.rules import UNSUBSCRIBE_PURPOSE as UNSUBSCRIBED
 from c360lib.schemas import RAW
-from c360lib.sources import cells
+from c360lib.sources import cells, moments
 from c360lib.storage.files import Files
 
 SLOT = ("profile_id", "purpose", "channel")
@@ -179,7 +179,7 @@ def _refused_purposes(row: Row) -> tuple[str, ...]:
 
 def _moment_of(row: Row) -> tuple[int, int]:
     """The moment a quarantined refusal is dated by, and its arrival if it is late."""
-    made, arrived = cells.moment(row["event_ts"]), cells.moment(row["ingest_ts"])
+    made, arrived = moments.moment(row["event_ts"]), moments.moment(row["ingest_ts"])
     keeps = row["rule"] == "one_content_per_key" or row["source"] == "campaign_events"
     if arrived is None or made is None or not keeps:
         return _NEVER if arrived is None else arrived, -_NEVER

@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from c360lib import rules
-from c360lib.identity import metrics
+from c360lib.identity.metrics import pairwise
 from c360lib.quality.leaks import consent_leaks, opened_without_grant, unattributable
 from c360lib.rules import PURPOSES
 from c360lib.schemas import RAW
-from c360lib.sources import cells
+from c360lib.sources import moments
 from c360lib.storage.files import Files, read_json
 
 PASS, WARN, FAIL, INFO = "pass", "warn", "fail", "info"
@@ -242,13 +242,13 @@ def _unusual(name: str, source: dict[str, Any]) -> Iterator[tuple[str, str, str,
 
 
 def _freshness_measures(record: dict[str, Any]) -> list[Measure]:
-    as_of = cells.moment(record["as_of"]) or 0
+    as_of = moments.moment(record["as_of"]) or 0
     found = []
     for name, hours in rules.MAX_FRESHNESS_HOURS.items():
         latest = record["sources"][name]["latest_ingest_ts"]
         if latest is None:
             continue
-        age = max(0, as_of - (cells.moment(latest) or 0)) // 3600
+        age = max(0, as_of - (moments.moment(latest) or 0)) // 3600
         found.append(
             _at_most(
                 f"{name}_freshness_hours",
@@ -294,7 +294,7 @@ def _identity_measures(files: Files, truth: pa.Table | None) -> list[Measure]:
         ),
     ]
     if truth is not None:
-        found += metrics.measures(accounts, truth)
+        found += identity_accuracy(accounts, truth)
     return found
 
 
@@ -325,3 +325,33 @@ def _model_measures(told: dict[str, Any]) -> list[Measure]:
     too_wide = "; ".join(told["too_wide"]) or "none"
     meaning = f"columns left out, empty or constant: {left_out}; blocking rules left out, too many pairs: {too_wide}"
     return [Measure("identity_model", f"splink {told['splink']}", "", INFO, meaning)]
+
+
+def identity_accuracy(accounts: pa.Table, truth: pa.Table) -> list[Measure]:
+    """Precision and recall of (record_id, profile_id) against truth, as rows of the quality report."""
+    from c360lib.quality.measures import INFO, Measure
+
+    known = pa.table(
+        {
+            "record_id": pc.binary_join_element_wise(truth["source_system"], truth["customer_id"], ":"),
+            "person_id": truth["person_id"],
+        }
+    )
+    joined = accounts.join(known, "record_id", join_type="inner")
+    counts = pairwise(joined["profile_id"].to_pylist(), joined["person_id"].to_pylist())
+    return [
+        Measure(
+            "identity_pairwise_precision",
+            f"{counts.precision:.6f}",
+            "",
+            INFO,
+            f"pairs of accounts put together that are one person: {counts.correct} of {counts.predicted}",
+        ),
+        Measure(
+            "identity_pairwise_recall",
+            f"{counts.recall:.6f}",
+            "",
+            INFO,
+            f"pairs of accounts of one person that were put together: {counts.correct} of {counts.true}",
+        ),
+    ]

@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-import c360lib
-from c360lib import rules
-from c360lib.engines.base import Engine, open_engine
+from c360lib.engines.base import Engine
+from c360lib.engines.open import open_engine
 from c360lib.errors import UsageError
 from c360lib.identity.model import score
-from c360lib.layers.pipeline import PUBLISHED, Moment, run_layers
+from c360lib.layers.layer import Moment
+from c360lib.layers.pipeline import PUBLISHED
+from c360lib.layers.run import run_layers
 from c360lib.quality import measures as quality
 from c360lib.quality import report
 from c360lib.quality.leaks import DECISIONS_FILE
 from c360lib.release import predecessor
+from c360lib.release.manifest import finish_manifest, inputs_sha256, record_of, release_id
+from c360lib.release.models import MODEL_FILE, model_asked, write_model
 from c360lib.schemas import GOLD, RAW, SILVER, Table
-from c360lib.sources import cells
+from c360lib.sources import cells, moments
 from c360lib.sources.load import Loaded, Progress, load
-from c360lib.storage.files import FORMATS, file_sha256, replace_bytes, table_batches, write_json, write_table
+from c360lib.sources.moments import end_of_day
+from c360lib.storage.files import FORMATS, replace_bytes, table_batches, write_table
 from c360lib.storage.workspace import Workspace
 
 STEPS = len(RAW) + len(PUBLISHED) + 1
-MODEL_FILE = Path("identity") / "model.json"
 
 
 # --- building ---------------------------------------------------------------------------------------------------------
@@ -69,50 +70,28 @@ def build(
         loaded = load(runner, workspace, stage, suffix, progress=progress)
         if asked is None:
             _refuse_future(workspace, loaded, now)
-        at = Moment(asked if asked is not None else end_of_day(cells.moment_text(loaded.reach)), loaded.reach)
+        at = Moment(asked if asked is not None else end_of_day(moments.moment_text(loaded.reach)), loaded.reach)
         wanted = model_asked(workspace, identity)
         loaded.frames["model_asked"] = runner.load_table(score.asked(wanted))
-        inputs = _inputs_sha256(loaded, workspace, at, suffix, score.fingerprint(wanted, engine))
+        inputs = inputs_sha256(loaded, workspace, at, suffix, score.fingerprint(wanted, engine))
         before = predecessor.find(workspace, inputs)
         loaded.frames["profiles_before"] = runner.load_table(before.profiles)
         loaded.frames["events_before"] = runner.load_table(before.events)
-        release = _release_id(at, inputs, before.sha256)
+        release = release_id(at, inputs, before.sha256)
         dispositions, counts = _write_layers(runner, loaded, at, stage, suffix, progress)
-        record = _record(loaded, at, release, dispositions, engine, suffix)
+        record = record_of(loaded, at, release, dispositions, engine, suffix)
         record |= {"inputs_sha256": inputs, "predecessor": before.told()}
         record |= {"identity": score.told(identity, stage / MODEL_FILE), "recipe": workspace.recipe()}
         _keep_decisions(workspace, stage)
         progress("quality")
         measures = quality.audit(stage, record, workspace.truth(), workspace.release_before(record))
         report.write(stage / "reports", record, measures)
-        rows = _finish_manifest(stage, record, counts)
+        rows = finish_manifest(stage, record, counts)
         status = quality.status(measures)
         kept = workspace.keep_failed(release) if status == quality.FAIL else None
         if kept is None:
             workspace.publish(release)
         return Result(release, record["as_of"], rows, measures, status, kept)
-
-
-def model_asked(workspace: Workspace, identity: str) -> str:
-    """What the layers are asked: nothing, "train", or the text of the saved model."""
-    if identity not in score.MODES:
-        raise UsageError(f"--identity: expected one of {', '.join(score.MODES)}, got {identity!r}")
-    if identity != "probabilistic" or not score.is_installed():
-        return ""
-    saved = workspace.model_file
-    return score.checked(saved.read_text(encoding="utf-8"), saved) if saved.exists() else "train"
-
-
-def end_of_day(text: str) -> int:
-    """The last second of a UTC day, from a date or a timestamp; UsageError for anything else.
-
-    >>> end_of_day("1970-01-01"), end_of_day("1970-01-01T10:00:00Z")
-    (86399, 86399)
-    """
-    at = cells.moment(f"{text}T00:00:00Z" if len(text) == len("2026-01-31") else text)
-    if at is None:
-        raise UsageError(f"--as-of: expected a day such as 2026-06-30 or 2026-06-30T23:59:59Z, got {text!r}")
-    return at - at % rules.SECONDS_PER_DAY + rules.SECONDS_PER_DAY - 1
 
 
 def _refuse_future(workspace: Workspace, loaded: Loaded, now: int | None) -> None:
@@ -121,42 +100,9 @@ def _refuse_future(workspace: Workspace, loaded: Loaded, now: int | None) -> Non
         if now is not None and source.latest_ingest is not None and source.latest_ingest > now:
             raise UsageError(
                 f"{workspace.raw_file(name)}, row {source.latest_row}: ingest_ts "
-                f"{cells.moment_text(source.latest_ingest)} is in the future; "
+                f"{moments.moment_text(source.latest_ingest)} is in the future; "
                 "correct the row, or name the day to build for with --as-of YYYY-MM-DD"
             )
-
-
-def _inputs_sha256(loaded: Loaded, workspace: Workspace, at: Moment, suffix: str, model: str) -> str:
-    """Files, moment, rules and code, hashed: the same of all gives the same answer. The engine does not count."""
-    beside = {path.name: file_sha256(path) for path in (workspace.steward_file, workspace.truth_file) if path.exists()}
-    parts = {
-        "inputs": {name: source.sha256 for name, source in loaded.sources.items()},
-        "beside": beside,
-        "as_of": at.as_of,
-        "format": suffix,
-        "model": model,
-        "recipe": workspace.recipe(),
-        "rules": rules.RULES_VERSION,
-        "code": code_fingerprint(),
-    }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def _release_id(at: Moment, inputs_sha256: str, predecessor_sha256: str) -> str:
-    """The day, and a hash of the inputs and of who was who in the release before."""
-    digest = hashlib.sha256(f"{inputs_sha256} {predecessor_sha256}".encode()).hexdigest()
-    return f"{cells.moment_text(at.as_of)[:10]}-{digest[:12]}"
-
-
-def code_fingerprint() -> str:
-    """SHA-256 over the source of the data product, so that a changed rule makes another release (a lesson does not)."""
-    digest = hashlib.sha256()
-    folder = Path(c360lib.__file__).parent
-    for path in sorted(folder.rglob("*.py")):
-        if path.relative_to(folder).parts[0] in ("course", "plots"):
-            continue
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes().replace(b"\r\n", b"\n"))
-    return digest.hexdigest()
 
 
 def _write_layers(
@@ -167,7 +113,7 @@ def _write_layers(
     dispositions = None
     for name, frame in run_layers(runner, loaded.frames, at, ("identity_model", *PUBLISHED)):
         if name == "identity_model":
-            _write_model(runner.table(frame), stage / MODEL_FILE)
+            write_model(runner.table(frame), stage / MODEL_FILE)
             continue
         progress(name)
         if name == "dispositions":
@@ -182,13 +128,6 @@ def _write_layers(
         del frame  # or what it reads would be held while the next layers are made
     assert dispositions is not None
     return dispositions, counts
-
-
-def _write_model(model: pa.Table, path: Path) -> None:
-    """Keep the model that the release was scored with, so that it can be read, and used again."""
-    for text in model["model"].to_pylist():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text + "\n", encoding="utf-8")
 
 
 def _keep_decisions(workspace: Workspace, stage: Path) -> None:
@@ -239,50 +178,3 @@ def _bronze_rows(file: Path, numbers: set[int]) -> dict[int, dict[str, Any]]:
     wanted = pa.array([str(number) for number in sorted(numbers)])
     chosen = (batch.filter(pc.is_in(batch["_row_number"], wanted)) for batch in table_batches(file))
     return {int(row["_row_number"]): row for batch in chosen for row in batch.to_pylist()}
-
-
-# --- the record -------------------------------------------------------------------------------------------------------
-def _record(
-    loaded: Loaded, at: Moment, release: str, dispositions: pa.Table, engine: str, suffix: str
-) -> dict[str, Any]:
-    """The manifest of a release, still without its files."""
-    sources = {
-        name: {
-            "present": source.present,
-            "rows": source.rows,
-            "sha256": source.sha256,
-            "extra_columns": list(source.extra_columns),
-            "absent_columns": list(source.absent_columns),
-            "latest_ingest_ts": None if source.latest_ingest is None else cells.moment_text(source.latest_ingest),
-            "dispositions": {
-                row["disposition"]: row["row_count"] for row in dispositions.to_pylist() if row["source"] == name
-            },
-        }
-        for name, source in loaded.sources.items()
-    }
-    packages = ("narwhals", "pyarrow", "pandas")
-    return {
-        "release": release,
-        "as_of": cells.moment_text(at.as_of),
-        "engine": engine,
-        "format": suffix,
-        "rules_version": rules.RULES_VERSION,
-        "contract_version": rules.CONTRACT_VERSION,
-        "versions": {"c360": c360lib.__version__, **{name: version(name) for name in packages}},
-        "sources": sources,
-        "unusable_decisions": loaded.unusable_decisions,
-    }
-
-
-def _finish_manifest(stage: Path, record: dict[str, Any], counts: Mapping[str, int]) -> dict[str, dict[str, int]]:
-    """Write the manifest with rows and SHA-256 of every file; gives rows per layer and table."""
-    rows: dict[str, dict[str, int]] = {}
-    files = {}
-    for path in sorted(p for p in stage.rglob("*") if p.is_file()):
-        layer = path.parent.name
-        count = counts.get(path.stem)
-        files[path.relative_to(stage).as_posix()] = {"rows": count, "sha256": file_sha256(path)}
-        if count is not None:
-            rows.setdefault(layer, {})[path.stem] = count
-    write_json(stage / "manifest.json", {**record, "files": files})
-    return rows

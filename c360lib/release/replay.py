@@ -8,12 +8,9 @@ from typing import Any
 import pyarrow as pa
 
 from c360lib.engines.base import Engine, Frame
-from c360lib.errors import UsageError
-from c360lib.identity.model import score
-from c360lib.layers.pipeline import Moment
-from c360lib.release.build import MODEL_FILE
+from c360lib.layers.layer import Moment
 from c360lib.schemas import RAW, STEWARD, Table
-from c360lib.sources import cells, load
+from c360lib.sources import load, moments
 from c360lib.sources import typed as contract
 from c360lib.sources.ids import Numbers
 from c360lib.storage.files import table_batches
@@ -22,8 +19,8 @@ from c360lib.storage.workspace import Workspace
 
 def moment(manifest: Mapping[str, Any]) -> Moment:
     """What the layers of a release knew of time, from its manifest."""
-    latest = [cells.moment(s["latest_ingest_ts"]) for s in manifest["sources"].values() if s["latest_ingest_ts"]]
-    return Moment(cells.moment(manifest["as_of"]) or 0, max(value for value in latest if value is not None))
+    latest = [moments.moment(s["latest_ingest_ts"]) for s in manifest["sources"].values() if s["latest_ingest_ts"]]
+    return Moment(moments.moment(manifest["as_of"]) or 0, max(value for value in latest if value is not None))
 
 
 def source_rows(workspace: Workspace, name: str) -> tuple[pa.Table, pa.Table]:
@@ -40,16 +37,6 @@ def _typed(batch: pa.RecordBatch, table: Table) -> contract.Typed:
     at = batch.schema.names.index("_row_number")
     numbers = batch["_row_number"].cast(pa.int64())
     return contract.typed_rows(pa.Table.from_batches([batch]).set_column(at, "_row_number", numbers), table)
-
-
-def model(workspace: Workspace) -> str:
-    """The text of the model that the release was scored with; "" where declared rules stood alone."""
-    file = workspace.current_release() / MODEL_FILE
-    if not file.exists():
-        return ""
-    if not score.is_installed():
-        raise UsageError("this release was matched by a model; to weigh its pairs again, install c360[identity]")
-    return file.read_text(encoding="utf-8")
 
 
 def inputs(engine: Engine, workspace: Workspace) -> dict[str, Callable[[], Frame]]:

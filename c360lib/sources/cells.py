@@ -283,22 +283,3 @@ def rendered(array: pa.Array, column: Column) -> pa.Array:
         return array.cast(pa.int32()).cast(pa.date32()).cast(pa.string())
     kinds = {"int": pa.int64(), "cents": pa.int64(), "bool": pa.bool_(), "ratio": pa.float64(), "text": pa.string()}
     return array.cast(kinds[column.kind])
-
-
-def moment(text: str) -> int | None:
-    """One timestamp as seconds since 1970, or None.
-
-    >>> moment("1970-01-01T00:01:00Z"), moment("soon")
-    (60, None)
-    """
-    value: int | None = seconds(pa.array([text]))[0].as_py()
-    return value
-
-
-def moment_text(at: int) -> str:
-    """Seconds since 1970 as a timestamp.
-
-    >>> moment_text(60)
-    '1970-01-01T00:01:00Z'
-    """
-    return (datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(seconds=at)).isoformat()[:19] + "Z"

@@ -10,7 +10,7 @@ blocks of a file are numbered side by side. Every other id gets its number from 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from c360lib.engines.base import pieces
 from c360lib.schemas import Table
 from c360lib.sources.cells import text_buffers
 from c360lib.sources.typed import REFERENCE
@@ -26,7 +27,6 @@ DEVICE = "anonymous_id"
 NOBODY = -1
 _MOST_DIGITS, _MOST_HEADS, _SAMPLE = 15, 64, 1_000
 _WORD = 16
-_PIECE = 16_384  # whose memory is used again for the next
 _PADDING = np.zeros(_WORD, np.uint8)
 _ZEROS, _SIXES, _HIGH = (np.uint64(int(byte * 8, 16)) for byte in ("30", "06", "f0"))
 _STEPS = (
@@ -180,11 +180,6 @@ def _from_digits(texts: pa.Array, heads: list[bytes]) -> Ints:
     for piece in pieces(len(texts)):
         _number_piece(starts[piece.start : piece.stop + 1], data, heads, numbers[piece])
     return numbers
-
-
-def pieces(count: int) -> Iterator[slice]:
-    """So many rows, a piece that stays in the cache of a processor at a time."""
-    return (slice(at, min(at + _PIECE, count)) for at in range(0, count, _PIECE))
 
 
 def _number_piece(starts: npt.NDArray[np.int32], data: Bytes, heads: list[bytes], numbers: Ints) -> None:

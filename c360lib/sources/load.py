@@ -14,14 +14,14 @@ import pyarrow.compute as pc
 from c360lib.engines.base import Engine, Frame
 from c360lib.errors import ContractError
 from c360lib.schemas import BRONZE, RAW, STEWARD, Table
-from c360lib.sources import raw
+from c360lib.sources import bronze, raw
 from c360lib.sources import typed as contract
 from c360lib.sources.gather import gathered
 from c360lib.sources.ids import DEVICE, Numbers, SourceNumbers
-from c360lib.sources.raw import BLOCK_BYTES
+from c360lib.sources.raw import BLOCK_BYTES, in_order, open_raw
 from c360lib.sources.typed import REFERENCE
 from c360lib.storage.files import file_sha256, table_writer, write_table
-from c360lib.storage.workspace import Workspace, in_order, open_raw
+from c360lib.storage.workspace import Workspace
 
 Progress = Callable[[str], object]
 
@@ -168,7 +168,7 @@ def _typed_batches(
 
     def work(block: bytes) -> tuple[pa.Table | None, contract.Typed]:
         parsed = raw.parse(block, header.columns, wanted)
-        rows = None if stage is None else raw.with_lineage(parsed, path.name, 1, hashed)
+        rows = None if stage is None else bronze.with_lineage(parsed, path.name, 1, hashed)
         typed = contract.typed_rows(raw.numbered(parsed) if rows is None else rows, table, keep)
         return rows, typed._replace(rows=_in_words(numbers.begun(typed.rows), words))
 
@@ -178,7 +178,7 @@ def _typed_batches(
         yield from (typed for _, typed in results)
         return
     schema = pa.schema(
-        [(name, pa.int64() if name == "_row_number" else pa.string()) for name in raw.bronze_columns(header)]
+        [(name, pa.int64() if name == "_row_number" else pa.string()) for name in bronze.bronze_columns(header)]
     )
     file = stage / "bronze" / f"{table.name}_bronze.{suffix}"
     yield from _written_on_the_way(results, file, schema)

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from c360lib.generate.names import NICKNAMES
 from c360lib.sources import cells
+from c360lib.sources.nicknames import NICKNAMES
 
 KEYS = ("first_name_key", "last_name_key", "email_key", "phone_key", "street_key", "loyalty_key")
 PHONE_DIGITS = 9

@@ -9,18 +9,21 @@ from __future__ import annotations
 import base64
 import csv
 import io
-from collections.abc import Iterator, Sequence
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import BinaryIO
+from pathlib import Path
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from c360lib.engines.base import hashes_of
 from c360lib.errors import ContractError
-from c360lib.schemas import LINEAGE, Table
+from c360lib.schemas import Table
+from c360lib.sources import raw as bronze
 
 BLOCK_BYTES = 4 << 20
 _BOM = b"\xef\xbb\xbf"
@@ -226,33 +229,39 @@ def numbered(rows: pa.Table, first: int = 1) -> pa.Table:
     return rows.append_column("_row_number", pa.array(np.arange(first, first + len(rows))))
 
 
-def with_lineage(rows: pa.Table, file: str, first_row_number: int, hashed: Sequence[str]) -> pa.Table:
-    """Parsed rows with `_source_file`, `_row_number`, `_row_hash` (over the `hashed` columns) and `_raw_base64`.
-
-    >>> rows = parse(b"1,a\\n", ["id", "name"])
-    >>> with_lineage(rows, "x.csv", 1, ["id"]).column_names
-    ['id', 'name', '_source_file', '_row_number', '_row_hash', '_raw_base64']
-    """
-    lineage = {
-        "_source_file": _repeated(file, len(rows)),
-        "_row_number": pa.array(np.arange(first_row_number, first_row_number + len(rows))),
-        "_row_hash": row_hashes(rows.select([*hashed, "_raw_base64"])),
-        "_raw_base64": rows.column("_raw_base64"),
-    }
-    rows = rows.drop_columns(["_raw_base64"])
-    return pa.table({**dict(zip(rows.column_names, rows.columns, strict=True)), **lineage})
+_T = TypeVar("_T")
 
 
-def row_hashes(rows: pa.Table) -> pa.Array:
-    """A fingerprint of each row of text columns: SipHash-2-4 (as pandas.util.hash_array), 64 bits, hexadecimal."""
-    parts = [pc.replace_substring(column, "\x1f", "\x1f\x1f") for column in rows.columns]
-    joined = pc.binary_join_element_wise(*parts, " \x1f ")
-    values = hashes_of(joined)
-    text = values.astype(">u8").tobytes().hex().encode()
-    offsets = np.arange(0, 16 * len(values) + 1, 16, dtype=np.int32)
-    return pa.StringArray.from_buffers(len(values), pa.py_buffer(offsets), pa.py_buffer(text))
+# --- raw rows ---------------------------------------------------------------------------------------------------------
+def open_raw(path: Path, table: Table) -> tuple[bronze.Header, Iterator[bytes]]:
+    """The header of a raw file and its blocks of whole lines; ContractError where it has no rows to give."""
+    stream = path.open("rb")
+    try:
+        line = stream.readline()
+        if not line.strip():
+            raise ContractError(
+                f"{path}: the file is empty; expected a header line with {', '.join(table.column_names)}"
+            )
+        header = bronze.read_header(line, table, str(path))
+    except ContractError:
+        stream.close()
+        raise
+
+    def blocks() -> Iterator[bytes]:
+        with stream:
+            yield from bronze.blocks(stream)
+
+    return header, blocks()
 
 
-def bronze_columns(header: Header) -> list[str]:
-    """Columns of the bronze table of a raw file: the file's own, then the lineage."""
-    return [*header.columns, *(column.name for column in LINEAGE)]
+def in_order(work: Callable[[bytes], _T], blocks: Iterable[bytes], threads: int | None = None) -> Iterator[_T]:
+    """`work` on each block, on all cores, results in order and only a few of them at a time."""
+    count = threads or os.cpu_count() or 1
+    pending: deque[Future[_T]] = deque()
+    with ThreadPoolExecutor(count) as pool:
+        for block in blocks:
+            pending.append(pool.submit(work, block))
+            if len(pending) > 2 * count:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()

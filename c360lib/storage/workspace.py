@@ -11,25 +11,21 @@ import contextlib
 import os
 import shutil
 import stat
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow as pa
 from filelock import FileLock, Timeout
 
-from c360lib.errors import BusyError, ContractError, IntegrityError, UsageError
-from c360lib.schemas import RAW, STEWARD, TRUTH, Table
-from c360lib.sources import raw as bronze
+from c360lib.errors import BusyError, IntegrityError, UsageError
+from c360lib.schemas import RAW, STEWARD, TRUTH
 from c360lib.storage.files import FORMATS, CsvWriter, file_sha256, read_csv, read_json, remove_tree, unlink, write_json
 
 LAYER_FOLDERS = ("bronze", "silver", "gold", "reports")
 EVALUATION = "identity_evaluation"
 EVALUATION_FILES = (".md", ".json", "_threshold_curve.png", "_f1_by_reviews.png")
 KEPT_RELEASES = 3
-_T = TypeVar("_T")
 
 
 class Workspace:
@@ -308,41 +304,6 @@ class Workspace:
             if (base / f"{name}.{suffix}").exists():
                 return base / f"{name}.{suffix}"
         raise UsageError(f"no table {name} in {layer} of {base.parent.name}")
-
-
-# --- raw rows ---------------------------------------------------------------------------------------------------------
-def open_raw(path: Path, table: Table) -> tuple[bronze.Header, Iterator[bytes]]:
-    """The header of a raw file and its blocks of whole lines; ContractError where it has no rows to give."""
-    stream = path.open("rb")
-    try:
-        line = stream.readline()
-        if not line.strip():
-            raise ContractError(
-                f"{path}: the file is empty; expected a header line with {', '.join(table.column_names)}"
-            )
-        header = bronze.read_header(line, table, str(path))
-    except ContractError:
-        stream.close()
-        raise
-
-    def blocks() -> Iterator[bytes]:
-        with stream:
-            yield from bronze.blocks(stream)
-
-    return header, blocks()
-
-
-def in_order(work: Callable[[bytes], _T], blocks: Iterable[bytes], threads: int | None = None) -> Iterator[_T]:
-    """`work` on each block, on all cores, results in order and only a few of them at a time."""
-    count = threads or os.cpu_count() or 1
-    pending: deque[Future[_T]] = deque()
-    with ThreadPoolExecutor(count) as pool:
-        for block in blocks:
-            pending.append(pool.submit(work, block))
-            if len(pending) > 2 * count:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
 
 
 def damaged_files(release: Path) -> list[str]:

@@ -19,16 +19,18 @@ from c360lib import rules
 from c360lib.commands.evaluate import costs
 from c360lib.commands.evaluate.costs import Cost, Marts
 from c360lib.commands.steward import CANNOT_LINK, MUST_LINK
-from c360lib.engines.base import Engine, open_engine, parts_of
+from c360lib.engines.base import Engine, parts_of
+from c360lib.engines.open import open_engine
 from c360lib.errors import UsageError
 from c360lib.identity import metrics
 from c360lib.identity.model import score
-from c360lib.layers import gold
-from c360lib.layers.pipeline import Moment, run_layers
-from c360lib.release import replay
-from c360lib.release.build import model_asked
+from c360lib.layers import measures
+from c360lib.layers.layer import Moment
+from c360lib.layers.run import run_layers
+from c360lib.release import models, replay
+from c360lib.release.models import model_asked
 from c360lib.schemas import STEWARD, TRUTH
-from c360lib.sources import cells, load, raw, typed
+from c360lib.sources import load, moments, raw, typed
 from c360lib.storage.files import read_csv, read_table
 from c360lib.storage.workspace import Workspace
 
@@ -243,7 +245,7 @@ def _try_out(
             "not measured: the release was matched by a model; to weigh its pairs again, install c360[identity]"
         )
         return
-    text = replay.model(workspace) if asked in (None, found.mode) else model_asked(workspace, asked or "")
+    text = models.model(workspace) if asked in (None, found.mode) else model_asked(workspace, asked or "")
     evidence = matching(engine, workspace, text)
     if found.weighed == found.mode:
         _refuse_changed(found, workspace, evidence, _profiles(identity))
@@ -329,7 +331,7 @@ def _answers(pairs: Sequence[Pair], person_of: Mapping[str, str], at: Moment) ->
     left, right = ([pair[end] for pair in pairs] for end in (0, 1))
     right_answers = [MUST_LINK if person_of[a] == person_of[b] else CANNOT_LINK for a, b in pairs]
     told = {"left_record_id": left, "right_record_id": right, "decision": right_answers}
-    told |= {"decided_ts": [cells.moment_text(at.as_of)] * len(pairs), "_raw_base64": [""] * len(pairs)}
+    told |= {"decided_ts": [moments.moment_text(at.as_of)] * len(pairs), "_raw_base64": [""] * len(pairs)}
     return typed.typed_rows(raw.numbered(pa.table(told)), STEWARD).rows
 
 
@@ -358,7 +360,7 @@ def true_marts(
     for name, frame in run_layers(engine, given, at, targets):
         if name == "order_states":  # an account's own value is that of a person who has only this account
             [orders] = parts_of(frame)
-            frame = gold.value(orders.with_columns(person=nw.col("record_id")), as_of=at.as_of)
+            frame = measures.value(orders.with_columns(person=nw.col("record_id")), as_of=at.as_of)
             frame = frame.select("person", "lifetime_value_cents")
         made[name] = engine.table(frame)
     cents_of = dict(

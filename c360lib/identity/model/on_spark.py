@@ -14,7 +14,7 @@ import unicodedata
 from functools import cache
 from typing import Any
 
-from c360lib.engines.base import splink_jar
+from c360lib.engines.spark import splink_jar
 from c360lib.errors import UsageError
 from c360lib.identity.model import prepare, train
 

@@ -1,0 +1,40 @@
+"""What a layer is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+
+class Moment(NamedTuple):
+    """What a layer may know of time, in seconds since 1970: the moment asked for, and how far the data reach."""
+
+    as_of: int
+    reach: int
+
+
+class Layer(NamedTuple):
+    """A table, the function that makes it and the tables that it takes.
+
+    `on_driver`: it takes and gives Arrow tables instead of frames, but where `on_spark` makes it from frames of Spark.
+    `kept`: it is computed once and kept, because the layers that take it read it more than once. `view`: cheap to make
+    and not worth a copy, so that a lazy engine makes it within each layer that takes it.
+    """
+
+    name: str
+    make: Callable[..., Any]
+    inputs: tuple[str, ...]
+    on_driver: bool = False
+    kept: bool = False
+    view: bool = False
+    on_spark: Callable[..., Any] | None = None
+
+
+def from_tables(function: Callable[..., Any], **fixed: Any) -> Callable[..., Any]:
+    """A layer that looks at its tables only."""
+    return lambda at, *tables: function(*tables, **fixed)
+
+
+def from_tables_at(function: Callable[..., Any], **fixed: Any) -> Callable[..., Any]:
+    """A layer that looks at its tables and at as_of."""
+    return lambda at, *tables: function(*tables, as_of=at.as_of, **fixed)

@@ -1,0 +1,43 @@
+"""Moments: seconds since 1970 and the text that stands for them."""
+
+from __future__ import annotations
+
+import datetime
+
+import pyarrow as pa
+
+from c360lib import rules
+from c360lib.errors import UsageError
+from c360lib.sources import moments
+from c360lib.sources.cells import seconds
+
+
+def moment(text: str) -> int | None:
+    """One timestamp as seconds since 1970, or None.
+
+    >>> moment("1970-01-01T00:01:00Z"), moment("soon")
+    (60, None)
+    """
+    value: int | None = seconds(pa.array([text]))[0].as_py()
+    return value
+
+
+def moment_text(at: int) -> str:
+    """Seconds since 1970 as a timestamp.
+
+    >>> moment_text(60)
+    '1970-01-01T00:01:00Z'
+    """
+    return (datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(seconds=at)).isoformat()[:19] + "Z"
+
+
+def end_of_day(text: str) -> int:
+    """The last second of a UTC day, from a date or a timestamp; UsageError for anything else.
+
+    >>> end_of_day("1970-01-01"), end_of_day("1970-01-01T10:00:00Z")
+    (86399, 86399)
+    """
+    at = moments.moment(f"{text}T00:00:00Z" if len(text) == len("2026-01-31") else text)
+    if at is None:
+        raise UsageError(f"--as-of: expected a day such as 2026-06-30 or 2026-06-30T23:59:59Z, got {text!r}")
+    return at - at % rules.SECONDS_PER_DAY + rules.SECONDS_PER_DAY - 1
