@@ -134,8 +134,8 @@ def _stamp(workspace: Workspace, pair: tuple[str, str], as_of: int, at: int | No
     if stamp > last_that_counts:
         raise UsageError(
             f"{workspace.steward_file}: the pair {', '.join(pair)} was decided in the last second of the day "
-            f"{moments.moment_text(as_of)[:10]}, so nothing later counts for that day; correct that row, or build for a "
-            "later day first"
+            f"{moments.moment_text(as_of)[:10]}, so nothing later counts for that day; correct that row, or build for "
+            "a later day first"
         )
     return stamp
 

@@ -94,6 +94,7 @@ def give_back() -> None:
 
 
 def order_of(frame: Frame, key: Sequence[str]) -> Sequence[str]:
+    """The columns that put the frame in the order of its key: `_place` where a layer gives it."""
     return [PLACE] if PLACE in frame.collect_schema().names() else key
 
 
