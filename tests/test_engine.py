@@ -6,7 +6,7 @@ import narwhals as nw
 import pyarrow as pa
 import pytest
 
-import c360lib.engine
+from c360lib.engines import base
 from c360lib.engines.base import PLACE, Engine, parts_of
 from c360lib.engines.open import open_engine
 
@@ -31,12 +31,12 @@ def test_a_table_may_come_in_parts(engine: Engine) -> None:
     assert [one, two] == list(parts_of(iter([one, two])))
 
 
-@pytest.mark.parametrize("most", [c360lib.engine.BATCH_ROWS, 2])
+@pytest.mark.parametrize("most", [base.BATCH_ROWS, 2])
 def test_text_of_few_words_stays_text_to_whoever_reads_it(
     engine: Engine, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However an engine holds it, of a large table too: compared, filled, beside other text and given back."""
-    monkeypatch.setattr(c360lib.engine, "BATCH_ROWS", most)
+    monkeypatch.setattr(base, "BATCH_ROWS", most)
     op: pa.Array = pa.array(["c", None, "d"])
     if engine.takes_words:
         op = pa.DictionaryArray.from_arrays(pa.array([0, None, 2], pa.uint8()), pa.array(["c", "u", "d"]))

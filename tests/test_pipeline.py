@@ -12,11 +12,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-import c360lib.consent
 from c360lib.engines.base import Engine, Frame, parts_of
 from c360lib.engines.open import open_engine
 from c360lib.engines.pandas import Pandas
 from c360lib.errors import UsageError
+from c360lib.layers import consent
 from c360lib.layers.layer import Layer, Moment
 from c360lib.layers.pipeline import INPUTS, LAYERS, PUBLISHED
 from c360lib.layers.run import run_layers
@@ -204,7 +204,7 @@ def test_a_table_in_parts_is_whole_and_in_order(monkeypatch: pytest.MonkeyPatch)
     for engine_name in ("pandas", FAST):
         found = []
         for most in (250, 2, 1):
-            monkeypatch.setattr(c360lib.consent, "_PEOPLE_AT_ONCE", most)
+            monkeypatch.setattr(consent, "_PEOPLE_AT_ONCE", most)
             with open_engine(engine_name) as engine:
                 [(_, made)] = run_layers(engine, frames(engine, rows), AT, IN_PARTS)
                 parts = [engine.table(part).select(["profile_id", "purpose", "channel"]) for part in parts_of(made)]
