@@ -14,7 +14,7 @@ import click
 from c360lib import __version__
 from c360lib.errors import C360Error
 
-ENGINES = ("pandas", "polars", "duckdb", "spark")
+ENGINES = ("polars", "duckdb", "spark")
 DEFAULT_CUSTOMERS, DEFAULT_SEED, DEFAULT_AS_OF = 1000, 360, "2026-06-30T23:59:59Z"
 
 
@@ -72,7 +72,7 @@ def _generating(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def _building(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
-        "--engine", type=click.Choice(ENGINES), default="pandas", show_default=True, help="What runs the layers."
+        "--engine", type=click.Choice(ENGINES), default=ENGINES[0], show_default=True, help="What runs the layers."
     )
     @click.option(
         "--format",
@@ -245,7 +245,9 @@ def review(
 
 @main.command()
 @_root
-@click.option("--engine", type=click.Choice(ENGINES), default="pandas", show_default=True, help="What runs the layers.")
+@click.option(
+    "--engine", type=click.Choice(ENGINES), default=ENGINES[0], show_default=True, help="What runs the layers."
+)
 @click.option(
     "--identity",
     type=click.Choice(("deterministic", "probabilistic")),

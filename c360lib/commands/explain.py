@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from c360lib import rules
-from c360lib.engines.pandas import Pandas
+from c360lib.engines.open import open_engine
 from c360lib.errors import UsageError
 from c360lib.identity import history
 from c360lib.identity.model import score
@@ -84,7 +84,7 @@ def slice_tables(
     `more_decisions`, typed rows of decisions.csv, count as if they stood in that file.
     """
     at = replay.moment(workspace.manifest())
-    with Pandas() as engine:
+    with open_engine() as engine:
         numbers, frames = Numbers(), {}
         for name, (rows, findings) in _slice_rows(workspace, ours).items():
             frames[f"{name}_rows"] = engine.load_table(numbers.numbered(rows, RAW[name]))

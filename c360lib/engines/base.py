@@ -5,9 +5,7 @@ Layers are Narwhals expressions and never import an engine; only this folder doe
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -16,15 +14,12 @@ import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from c360lib.errors import UsageError
 
 Frame = nw.LazyFrame[Any]
-Parts = Iterator[Frame]  # a table one part after the other, in the order of its key
 Ints = npt.NDArray[np.int64]
 BATCH_ROWS = 200_000
-PLACE = "_place"
 
 
 class Engine(ABC):
@@ -32,8 +27,6 @@ class Engine(ABC):
 
     is_cluster = False
     frees_by_reference = False  # a frame that is not computed yet holds what it reads
-    takes_words = False  # a column whose words are known comes as a dictionary of them
-    layers_at_once = 1  # more, where one layer leaves cores idle and any thread may make it
 
     @abstractmethod
     def load(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Frame:
@@ -43,39 +36,19 @@ class Engine(ABC):
         """An Arrow table as a frame."""
         return self.load(table.schema, table.to_batches(max_chunksize=BATCH_ROWS))
 
-    def settle(self, frame: Frame, read_twice: bool) -> Frame:
-        """The same rows as a layer's result; computed now if it is read more than once."""
-        return self.materialise(frame) if read_twice else frame
-
     @abstractmethod
     def materialise(self, frame: Frame) -> Frame:
         """The same rows, computed once."""
 
-    def table(self, frame: Frame | Parts) -> pa.Table:
-        """All rows of the frame, or of all its parts."""
-        return pa.concat_tables(self._table(part) for part in parts_of(frame))
-
-    def batches(self, frame: Frame | Parts, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """All rows of the frame in the order of its key (text by code point), a batch at a time.
-
-        A layer may give `_place`, a number in that order, which is cheaper to sort by. Text may come as a dictionary.
-        """
-        for part in parts_of(frame):
-            yield from self._batches(part, key)
+    @abstractmethod
+    def table(self, frame: Frame) -> pa.Table:
+        """All rows of the frame."""
 
     @abstractmethod
-    def _table(self, frame: Frame) -> pa.Table:
-        """All rows of one frame."""
+    def batches(self, frame: Frame, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """All rows of the frame in the order of its key (text by code point), a batch at a time."""
 
-    def _batches(self, frame: Frame, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """All rows of one frame, in order."""
-        yield from sorted_by(self._table(frame), order_of(frame, key)).to_batches(max_chunksize=BATCH_ROWS)
-
-    def making(self) -> contextlib.AbstractContextManager[object]:
-        """What layers are made in."""
-        return contextlib.nullcontext()
-
-    def release(self, frame: Frame) -> None:  # noqa: B027 - pandas and Spark free by reference count
+    def release(self, frame: Frame) -> None:  # noqa: B027 - polars and Spark free by reference count
         """Forget a frame that `load` or `materialise` gave; it must not be used again."""
 
     def close(self) -> None:  # noqa: B027 - most engines hold nothing
@@ -88,50 +61,6 @@ class Engine(ABC):
         self.close()
 
 
-def give_back() -> None:
-    """Let others have the memory that Arrow has freed: an engine with an allocator of its own cannot use it again."""
-    pa.default_memory_pool().release_unused()
-
-
-def order_of(frame: Frame, key: Sequence[str]) -> Sequence[str]:
-    """The columns that put the frame in the order of its key: `_place` where a layer gives it."""
-    return [PLACE] if PLACE in frame.collect_schema().names() else key
-
-
-def sorted_by(table: pa.Table, key: Sequence[str]) -> pa.Table:
-    """A table in memory in the order of its key. Of several texts the distinct ones are sorted, then their places."""
-    if list(key) == [PLACE]:
-        return _rising(table, table[PLACE].to_numpy())
-    if len(key) == 1:
-        return table.take(pc.sort_indices(table[key[0]]))
-    place, places = np.zeros(len(table), np.int64), 1
-    for name in key:
-        rank, distinct = _ranked(table[name].combine_chunks())
-        if places * distinct >= 1 << 62:
-            kept, place = np.unique(place, return_inverse=True)
-            places = len(kept)
-        place, places = place * distinct + rank, places * distinct
-    return _rising(table, place)
-
-
-def _rising(table: pa.Table, place: Ints) -> pa.Table:
-    """The table in the order of `place`, a number a row."""
-    return table if (place[1:] >= place[:-1]).all() else table.take(np.argsort(place, kind="stable"))
-
-
-def _ranked(values: pa.Array) -> tuple[Ints, int]:
-    """The place of each value among the distinct ones, and how many of those there are."""
-    coded = (values if not isinstance(values, pa.ChunkedArray) else pa.concat_arrays(values.chunks)).dictionary_encode()
-    rank = np.empty(len(coded.dictionary), np.int64)
-    rank[pc.sort_indices(coded.dictionary).to_numpy()] = np.arange(len(rank))
-    return rank[coded.indices.to_numpy(zero_copy_only=False)], max(1, len(rank))
-
-
-def parts_of(table: Frame | Parts) -> Parts:
-    """The parts of a table, one after the other; a frame is one."""
-    return table if isinstance(table, Iterator) else iter([table])
-
-
 def frame_of(native: Any) -> Frame:
     """A native frame of any engine as a Narwhals one."""
     frame: Frame = nw.from_native(native).lazy()
@@ -139,13 +68,7 @@ def frame_of(native: Any) -> Frame:
 
 
 def import_engine(module: str, extra: str) -> Any:
-    """An engine's package; UsageError that says how to install it where it is not there.
-
-    polars reads the settings of its allocator (jemalloc, on Linux and macOS) when it is first imported. With no more
-    arenas than processors, memory that one thread has freed is there for the next: fewer page faults. What is not used
-    again within 50 ms goes back to the system, so that Arrow may have it.
-    """
-    os.environ.setdefault("_RJEM_MALLOC_CONF", f"narenas:{os.cpu_count()},dirty_decay_ms:50,muzzy_decay_ms:0")
+    """An engine's package; UsageError that says how to install it where it is not there."""
     try:
         return importlib.import_module(module)
     except ImportError:
@@ -154,11 +77,3 @@ def import_engine(module: str, extra: str) -> Any:
             f"engine {package}: the package {package} is not installed; install it with: pip install 'c360[{extra}]' "
             f"(in a clone: python3 tools/setup_env.py {extra})"
         ) from None
-
-
-_PIECE = 16_384  # whose memory is used again for the next
-
-
-def pieces(count: int) -> Iterator[slice]:
-    """So many rows, a piece that stays in the cache of a processor at a time."""
-    return (slice(at, min(at + _PIECE, count)) for at in range(0, count, _PIECE))

@@ -12,7 +12,7 @@ from typing import Any
 import narwhals as nw
 import pyarrow as pa
 
-from c360lib.engines.base import BATCH_ROWS, Engine, Frame, give_back, import_engine, order_of
+from c360lib.engines.base import BATCH_ROWS, Engine, Frame, import_engine
 from c360lib.errors import UsageError
 
 _SIZE = re.compile(r"[0-9]+(\.[0-9]+)? ?[KMGT]i?B")
@@ -52,11 +52,11 @@ class DuckDB(Engine):
         self._names[id(frame)] = name
         return frame
 
-    def _table(self, frame: Frame) -> pa.Table:
+    def table(self, frame: Frame) -> pa.Table:
         return self._reader(frame).read_all()
 
-    def _batches(self, frame: Frame, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        yield from self._reader(frame.sort(*order_of(frame, key)))
+    def batches(self, frame: Frame, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        yield from self._reader(frame.sort(*key))
 
     def _reader(self, frame: Frame) -> pa.RecordBatchReader:
         return frame.to_native().to_arrow_reader(BATCH_ROWS)
@@ -89,7 +89,6 @@ class DuckDB(Engine):
         name = self._names.pop(id(frame), None)
         if name is not None:
             self._connection.execute(f"drop table {name}")
-            give_back()
 
     def close(self) -> None:
         self._connection.close()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from c360lib.engines.base import BATCH_ROWS, Engine, Frame, frame_of, import_engine, order_of
+from c360lib.engines.base import BATCH_ROWS, Engine, Frame, frame_of, import_engine
 
 
 class Spark(Engine):
@@ -50,11 +50,11 @@ class Spark(Engine):
     def materialise(self, frame: Frame) -> Frame:
         return frame_of(frame.to_native().localCheckpoint(eager=True))
 
-    def _table(self, frame: Frame) -> pa.Table:
+    def table(self, frame: Frame) -> pa.Table:
         return frame.to_native().toArrow()
 
-    def _batches(self, frame: Frame, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        yield from self._table(frame.sort(*order_of(frame, key))).to_batches(max_chunksize=BATCH_ROWS)
+    def batches(self, frame: Frame, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        yield from self.table(frame.sort(*key)).to_batches(max_chunksize=BATCH_ROWS)
 
     def close(self) -> None:
         shutil.rmtree(self._files, ignore_errors=True)

@@ -1,28 +1,17 @@
 """Declared rules to evidence: which accounts share which key. Works on accounts as `silver.accounts` gives them.
 
-Keys are found on the driver, on numbers: the texts of a column are numbered once for all rules. Spark has functions of
-its own, which leave the texts where they are.
+A key is the tuple of a rule's columns; an account that lacks one of them has no key of that rule.
 """
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-
 import narwhals as nw
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from c360lib.engines.base import Frame
-from c360lib.rules import MATCH_RULES, MatchRule
+from c360lib.rules import MATCH_RULES
 
 _INT = nw.Int64()
 _COLUMNS = tuple(dict.fromkeys(name for rule in MATCH_RULES for name in rule.columns))
-_ABSENT = -1
-Ints = npt.NDArray[np.int64]
-Places = npt.NDArray[np.int32]
 
 
 def match_keys(accounts: Frame) -> Frame:
@@ -30,72 +19,11 @@ def match_keys(accounts: Frame) -> Frame:
     return accounts.select("node", *_COLUMNS)
 
 
-def shared_keys(accounts: pa.Table) -> pa.Table:
+def shared_keys(accounts: Frame) -> Frame:
     """Who holds which key that another account holds too: (rule, root, node, account_count), from `match_keys`.
 
     `rule` counts from 0, the strongest; `root`, the smallest node, names the key.
     """
-    nodes = accounts["node"].to_numpy()
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        columns = pool.map(_numbered, (accounts[name] for name in _COLUMNS))
-        numbers = dict(zip(_COLUMNS, columns, strict=True))
-        held = list(pool.map(lambda rule: _held(nodes, numbers, rule), MATCH_RULES))
-    sizes = [len(node) for _, node, _ in held]
-    root, node, count = (np.concatenate(parts) for parts in zip(*held, strict=True))
-    return pa.table(
-        {"rule": np.repeat(np.arange(len(held)), sizes), "root": root, "node": node, "account_count": count}
-    )
-
-
-def _numbered(column: pa.ChunkedArray) -> Places:
-    """A number for each value that several accounts hold; _ABSENT for any other: no shared key has it."""
-    number: Places = column.combine_chunks().dictionary_encode().indices.fill_null(_ABSENT).to_numpy()
-    several = np.bincount(number + 1) > 1
-    several[:1] = False
-    return np.where(several[number + 1], number, np.int32(_ABSENT))
-
-
-def _held(nodes: Ints, numbers: dict[str, Places], rule: MatchRule) -> tuple[Ints, Ints, Ints]:
-    """Holders of the shared keys of one rule: (root, node, account_count)."""
-    most, *others = sorted((numbers[name] for name in rule.columns), key=lambda number: -number.max(initial=0))
-    at = np.flatnonzero(np.logical_and.reduce([most != _ABSENT, *(number != _ABSENT for number in others)]))
-    key = most[at].astype(np.int64)
-    for number in others:
-        at, key = _side_by_side(at, key * len(nodes) + number[at])
-    node, count = nodes[at], np.bincount(key)
-    root = np.minimum.reduceat(node, np.cumsum(count) - count)
-    return root[key], node, count[key]
-
-
-def _side_by_side(rows: Ints, value: Ints) -> tuple[Ints, Ints]:
-    """Rows that share their value, those of one value in a row, and for each the number of its value, from 0."""
-    order = np.argsort(value)
-    begins = np.diff(value[order], prepend=_ABSENT) != 0
-    shared = ~(begins & np.append(begins[1:], True))
-    return rows[order[shared]], np.cumsum(begins[shared]) - 1
-
-
-def key_holders(keys: pa.Table, accounts: pa.Table, blocked: pa.Table) -> pa.Table:
-    """Who holds which usable key: (rule, root, node)."""
-    rule, root = keys["rule"].to_numpy(), keys["root"].to_numpy()
-    usable = np.ones(len(keys), bool)
-    for number, of in enumerate(MATCH_RULES):
-        texts = blocked.filter(pc.equal(blocked["kind"], of.name))["key"]
-        if len(texts):
-            roots = np.unique(root[rule == number])
-            ignored = roots[pc.is_in(_texts(accounts, of, roots), texts.cast(pa.string()))]
-            usable &= (rule != number) | ~np.isin(root, ignored)
-    return keys.select(["rule", "root", "node"]).filter(pa.array(usable))
-
-
-def _texts(accounts: pa.Table, rule: MatchRule, nodes: Ints) -> pa.Array:
-    """The key of some accounts as text."""
-    found = accounts.take(pc.index_in(pa.array(nodes), accounts["node"]))
-    return pc.binary_join_element_wise(*(found[name].cast(pa.string()) for name in rule.columns), "|")
-
-
-def shared_keys_on_spark(accounts: Frame) -> Frame:
-    """`shared_keys` as expressions."""
     parts = []
     for number, rule in enumerate(MATCH_RULES):
         whole = accounts.filter(*(~nw.col(name).is_null() for name in rule.columns)).select("node", *rule.columns)
@@ -125,8 +53,8 @@ def blocked_keys(keys: Frame, accounts: Frame) -> Frame:
     return nw.concat(parts)
 
 
-def key_holders_on_spark(keys: Frame, accounts: Frame, blocked: Frame) -> Frame:
-    """`key_holders` as expressions."""
+def key_holders(keys: Frame, accounts: Frame, blocked: Frame) -> Frame:
+    """Who holds which usable key: (rule, root, node)."""
     parts = []
     for number, rule in enumerate(MATCH_RULES):
         ignored = blocked.filter(nw.col("kind") == rule.name).select("key")

@@ -34,6 +34,11 @@ def near(account_states: Frame, erased_states: Frame, pairs: Frame, scores: Fram
     return everybody.join(nw.concat(touched).unique("node"), on="node", how="semi")
 
 
+def holders(near: Frame, blocked: Frame) -> Frame:
+    """Who of them holds which usable key, as `deterministic.key_holders`."""
+    return deterministic.key_holders(deterministic.shared_keys(near), near, blocked)
+
+
 def pairs(decisions: Frame, accounts: Frame, erased_states: Frame, as_of: int) -> Frame:
     """Steward decisions that name an erased account, as `deterministic.steward_pairs`."""
     names = ["record_id", "node"]
@@ -65,7 +70,7 @@ def scores(fields: pa.Table, erased_states: pa.Table, model: pa.Table) -> pa.Tab
 def larger(
     near: pa.Table,
     erased_states: pa.Table,
-    blocked: pa.Table,
+    near_holders: pa.Table,
     holders: pa.Table,
     linked: pa.Table,
     pairs: pa.Table,
@@ -80,9 +85,7 @@ def larger(
     ours = erased_states["node"]
     if not len(ours):
         return LARGER_SCHEMA.empty_table()
-    keys = deterministic.shared_keys(near)
-    more = deterministic.key_holders(keys, near, blocked)
-    holders = _together([holders, more])
+    holders = _together([holders, near_holders])
     unknown = pc.invert(pc.is_in(near["node"], linked["node"]))
     linked = _together([linked.select(_ACCOUNT), near.filter(unknown).select(_ACCOUNT)])
     pairs, scored = _together([pairs, erased_pairs]), _together([scores, erased_scores])

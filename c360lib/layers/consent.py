@@ -6,14 +6,14 @@ loaded. What cannot be read, is not known or comes from a deleted account blocks
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import narwhals as nw
 import pyarrow as pa
 
-from c360lib.engines.base import Frame, Parts
-from c360lib.engines.kernels import columns_of, crossed, last_each, named, null_of, parts, rows_of, with_columns_of
+from c360lib.engines.base import Frame
+from c360lib.engines.kernels import latest_per, named, null_of, rows_of, with_columns_of
 from c360lib.layers.dispositions import CONFLICT, CURRENT, ERASED, QUARANTINED
 from c360lib.rules import (
     CHANNEL_IDENTIFIER,
@@ -40,7 +40,6 @@ CHOICE = (
     *("person", "node", "is_account_deleted", "purpose", "channel", "reason"),
     *("at", "arrived", "late_at", "expires_ts", "proof"),
 )
-_PEOPLE_AT_ONCE = 200_000
 
 
 def choices(consents: Frame, touches: Frame) -> Frame:
@@ -195,7 +194,7 @@ def _reason(name: str) -> nw.Expr:
 # --- what holds -------------------------------------------------------------------------------------------------------
 def latest(spoken: Frame) -> Frame:
     """The readable choice that counts for each slot: the last by (at, a refusal after a grant, proof)."""
-    return last_each(spoken.filter(~_is_unreadable()), "slot", "order", "proof")
+    return latest_per(spoken.filter(~_is_unreadable()), "slot", "order", "proof")
 
 
 def unreadable(spoken: Frame) -> Frame:
@@ -213,7 +212,7 @@ def overtaken(latest: Frame, spoken: Frame) -> Frame:
     late = spoken.filter(~nw.col("late_at").is_null())
     late = late.select("slot", "order", "late_at", late_reason="reason", late_proof="proof")
     late = late.join(grants, on="slot", how="inner").filter(nw.col("granted") < nw.col("late_at"))
-    return last_each(late, "slot", "order", "late_proof").select("slot", "late_reason", "late_proof")
+    return latest_per(late, "slot", "order", "late_proof").select("slot", "late_reason", "late_proof")
 
 
 def state(latest: Frame, overtaken: Frame, unreadable: Frame, as_of: int) -> Frame:
@@ -261,15 +260,12 @@ def held_back(state: Frame, held: Frame) -> Frame:
 
 # --- who may be reached -----------------------------------------------------------------------------------------------
 def slots() -> pa.Table:
-    """What is asked of every person, one row a purpose and channel: (number, rank, purpose, channel).
+    """What is asked of every person, one row per purpose and channel: (number, purpose, channel).
 
-    `number` counts as in `slot`; `rank`, from 0, is the order of the rows and that of (purpose, channel) as text.
+    `number` counts as in `slot`.
     """
     pairs = [(purpose, channel) for purpose in PURPOSES for channel in CHANNELS]
-    rows = [
-        {"number": pairs.index(pair), "rank": rank, "purpose": pair[0], "channel": pair[1]}
-        for rank, pair in enumerate(sorted(pairs))
-    ]
+    rows = [{"number": number, "purpose": pair[0], "channel": pair[1]} for number, pair in enumerate(pairs)]
     return pa.Table.from_pylist(rows)
 
 
@@ -290,35 +286,22 @@ def of_slots(rows: Frame) -> Frame:
     return rows.with_columns(person=person, purpose=purpose.cast(_SMALL), channel=channel.cast(_SMALL))
 
 
-def activation(live_people: Frame, slots: Frame, state: Frame, contacts: Frame, as_of: int) -> Parts:
-    """One row a live person, purpose and channel: activation_candidates, with its `_place` in the order of the key."""
-    with_known = columns_of(reached(state, contacts).drop("at"), "slot")
-    return (_candidates(people, slots, with_known, as_of) for people in parts(live_people, _PEOPLE_AT_ONCE))
-
-
-def _candidates(live_people: Frame, slots: Frame, with_known: Callable[[Frame], Frame], as_of: int) -> Frame:
-    """What `activation` tells of some people."""
-    rows = crossed(live_people, slots).select(
-        "profile_id",
-        "purpose",
-        "channel",
-        slot=nw.col("person") * _SLOTS + nw.col("number"),
-        _place=nw.col("place") * _SLOTS + nw.col("rank"),
-    )
-    rows = with_known(rows)
+def activation(live_people: Frame, slots: Frame, state: Frame, contacts: Frame, as_of: int) -> Frame:
+    """One row per live person, purpose and channel: activation_candidates."""
+    rows = live_people.join(slots, how="cross")
+    rows = rows.with_columns(slot=nw.col("person") * _SLOTS + nw.col("number"))
+    rows = with_columns_of(rows, reached(state, contacts).drop("at"), "slot")
     rows = rows.with_columns(reason=nw.col("reason").fill_null(REASONS.index("no_consent")))
-    rows = named(rows, "reason", REASONS, "block_reason")
-    return rows.select(
+    return named(rows, "reason", REASONS, "block_reason").select(
         "profile_id",
         "purpose",
         "channel",
-        "block_reason",
-        "identifier",
-        "_place",
         eligible=nw.col("reason") == GRANTED,
+        block_reason="block_reason",
         consent_event_id="proof",
         evaluated_at=nw.lit(as_of).cast(_INT),
-    ).select(*GOLD["activation_candidates"].column_names, "_place")
+        identifier="identifier",
+    )
 
 
 def contacts(accounts: Frame, doubts: Frame) -> Frame:

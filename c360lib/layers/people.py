@@ -6,7 +6,7 @@ import narwhals as nw
 
 from c360lib import rules
 from c360lib.engines.base import Frame
-from c360lib.engines.kernels import in_order, null_of, one_each, rows_of, with_columns_of
+from c360lib.engines.kernels import first_per, null_of, rows_of, with_columns_of
 from c360lib.layers.dispositions import CONFLICT, CURRENT, QUARANTINED, SUPERSEDED, marked, states
 from c360lib.rules import SURVIVING_GROUPS
 from c360lib.schemas import RAW
@@ -137,15 +137,10 @@ def people(identified: Frame) -> Frame:
 
 
 def live_people(people: Frame) -> Frame:
-    """One row a person with a live account: (person, profile_id, place), `place` in the order of profile_id from 0.
-
-    On pandas and polars the rows stand in that order: what is made of them row by row need not be sorted again.
-    """
-    live = people.filter(nw.col("live_record_count") > 0).select("person", "profile_id")
-    return in_order(live, "profile_id", "place")
+    """One row per person with a live account: (person, profile_id)."""
+    return people.filter(nw.col("live_record_count") > 0).select("person", "profile_id")
 
 
-# --- the mart ---------------------------------------------------------------------------------------------------------
 def profile_base(identified: Frame, people: Frame) -> Frame:
     """One row a person: customer_profile_base. Each group of values is that of the live account that knew it last."""
     live = identified.filter(~nw.col("is_deleted"))
@@ -165,4 +160,4 @@ def _newest(accounts: Frame) -> Frame:
     rows = accounts.with_columns(_last=nw.col("event_ts").max().over("person")).filter(
         nw.col("event_ts") == nw.col("_last")
     )
-    return one_each(rows, "person", "record_id")
+    return first_per(rows, "person", "record_id")

@@ -63,20 +63,13 @@ LAYERS: tuple[Layer, ...] = (
     Layer("doubts", from_tables(people.doubts), ("customers_marked", "account_states"), kept=True),
     Layer("steward_pairs", from_tables_at(deterministic.steward_pairs), ("decisions_rows", "accounts")),
     Layer("match_keys", from_tables(deterministic.match_keys), ("account_states",), view=True),
-    Layer(
-        "shared_keys",
-        from_tables(deterministic.shared_keys),
-        ("match_keys",),
-        on_driver=True,
-        on_spark=from_tables(deterministic.shared_keys_on_spark),
-    ),
+    Layer("shared_keys", from_tables(deterministic.shared_keys), ("match_keys",), kept=True),
     Layer("blocked_identity_keys", from_tables(deterministic.blocked_keys), ("shared_keys", "match_keys")),
     Layer(
         "key_holders",
         from_tables(deterministic.key_holders),
         ("shared_keys", "match_keys", "blocked_identity_keys"),
-        on_driver=True,
-        on_spark=from_tables(deterministic.key_holders_on_spark),
+        kept=True,
     ),
     Layer("model_asked", from_tables(score.asked), (), on_driver=True),
     Layer("match_fields", from_tables(score.fields), ("account_states", "model_asked")),
@@ -118,11 +111,12 @@ LAYERS: tuple[Layer, ...] = (
     Layer(
         "near_erased", from_tables(erased.near), ("account_states", "erased_states", "erased_pairs", "erased_scores")
     ),
+    Layer("keys_near_erased", from_tables(erased.holders), ("near_erased", "blocked_identity_keys")),
     Layer(
         "larger",
         from_tables(erased.larger),
         (
-            *("near_erased", "erased_states", "blocked_identity_keys", "key_holders", "linked"),
+            *("near_erased", "erased_states", "keys_near_erased", "key_holders", "linked"),
             *("steward_pairs", "erased_pairs", "match_scores", "erased_scores"),
         ),
         on_driver=True,

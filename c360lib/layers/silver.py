@@ -5,7 +5,7 @@ from __future__ import annotations
 import narwhals as nw
 
 from c360lib.engines.base import Frame
-from c360lib.engines.kernels import one_each
+from c360lib.engines.kernels import first_per
 from c360lib.layers.dispositions import CURRENT
 from c360lib.schemas import SILVER, Table
 
@@ -24,5 +24,5 @@ def clickstream(rows: Frame, visits: Frame, people: Frame) -> Frame:
     events = current.join(given, on="_row_number", how="inner")
     first = events.with_columns(_start=nw.col("event_ts").min().over("visit"))
     first = first.filter(nw.col("event_ts") == nw.col("_start")).select("visit", session_id="event_id")
-    first = one_each(first, "visit", "session_id")
+    first = first_per(first, "visit", "session_id")
     return conformed(events.join(first, on="visit", how="inner"), people, SILVER["clickstream"])

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from c360lib.engines.base import Engine
-from c360lib.engines.open import open_engine
+from c360lib.engines.open import DEFAULT_ENGINE, open_engine
 from c360lib.errors import UsageError
 from c360lib.identity.model import score
 from c360lib.layers.layer import Moment
@@ -49,7 +49,7 @@ class Result:
 
 def build(
     workspace: Workspace,
-    engine: str = "pandas",
+    engine: str = DEFAULT_ENGINE,
     as_of: str | None = None,
     suffix: str = "csv",
     memory_limit: str | None = None,

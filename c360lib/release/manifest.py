@@ -72,7 +72,7 @@ def record_of(
         }
         for name, source in loaded.sources.items()
     }
-    packages = ("narwhals", "pyarrow", "pandas")
+    packages = ("narwhals", "polars", "pyarrow")
     return {
         "release": release,
         "as_of": moments.moment_text(at.as_of),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +15,8 @@ from c360lib.errors import ContractError
 from c360lib.schemas import BRONZE, RAW, STEWARD, Table
 from c360lib.sources import bronze, raw
 from c360lib.sources import typed as contract
-from c360lib.sources.gather import gathered
-from c360lib.sources.ids import DEVICE, Numbers, SourceNumbers
-from c360lib.sources.raw import BLOCK_BYTES, in_order, open_raw
+from c360lib.sources.ids import DEVICE, Numbers
+from c360lib.sources.raw import in_order, open_raw
 from c360lib.sources.typed import REFERENCE
 from c360lib.storage.files import file_sha256, table_writer, write_table
 from c360lib.storage.workspace import Workspace
@@ -93,19 +91,16 @@ class Loader:
         source = self.loaded.sources[name] = Source(present=path.exists() and path.stat().st_size > 0)
         keep = None if self.keep is None else self.keep[name]
         chosen = None if keep is None else (*keep, *table.key, *REFERENCE, DEVICE)
-        numbers, rows, found = self.numbers.of(table, keep), iter(()), self.found.setdefault(name, [])
-        words = _words(table) if self.engine.takes_words else {}
+        rows, found = iter(()), self.found.setdefault(name, [])
         if source.present or name == "customers":
-            typed = _typed_batches(path, table, source, numbers, words, self.stage, self.suffix, chosen)
+            typed = _typed_batches(path, table, source, self.stage, self.suffix, chosen)
             rows = _findings_apart(typed, found)
-        schema = _with_words(numbers.schema(contract.typed_schema(table, chosen)), words)
-        expected = _expected_rows(path, table) if source.present else 0
-        whole = numbers.finished(gathered(rows, schema, expected, words))
+        whole = pa.Table.from_batches(rows, contract.typed_schema(table, chosen))
         if self.stage is not None and not source.present:
             _write_bronze(self.stage, BRONZE[name].column_names, name, self.suffix, iter(()))
         if name == "customers" and source.usable == 0:
             raise ContractError(_no_usable_rows(path, source))
-        return whole
+        return self.numbers.numbered(whole, table, keep)
 
     def findings(self, name: str) -> Frame:
         """What was found wrong with the rows of a source that has been loaded, as `contract.FINDINGS`."""
@@ -150,8 +145,6 @@ def _typed_batches(
     path: Path,
     table: Table,
     source: Source,
-    numbers: SourceNumbers,
-    words: Mapping[str, pa.Array],
     stage: Path | None,
     suffix: str,
     keep: Sequence[str] | None,
@@ -169,11 +162,9 @@ def _typed_batches(
     def work(block: bytes) -> tuple[pa.Table | None, contract.Typed]:
         parsed = raw.parse(block, header.columns, wanted)
         rows = None if stage is None else bronze.with_lineage(parsed, path.name, 1, hashed)
-        typed = contract.typed_rows(raw.numbered(parsed) if rows is None else rows, table, keep)
-        return rows, typed._replace(rows=_in_words(numbers.begun(typed.rows), words))
+        return rows, contract.typed_rows(raw.numbered(parsed) if rows is None else rows, table, keep)
 
-    first_alone = map(work, itertools.islice(blocks, 1))
-    results = _numbered(itertools.chain(first_alone, in_order(work, blocks)), source)
+    results = _numbered(in_order(work, blocks), source)
     if stage is None:
         yield from (typed for _, typed in results)
         return
@@ -182,35 +173,6 @@ def _typed_batches(
     )
     file = stage / "bronze" / f"{table.name}_bronze.{suffix}"
     yield from _written_on_the_way(results, file, schema)
-
-
-def _words(table: Table) -> dict[str, pa.Array]:
-    """All that can stand in a column of text, where that is known."""
-    return {c.name: pa.array(c.allowed, pa.string()) for c in table.columns if c.allowed and c.kind == "text"}
-
-
-def _with_words(schema: pa.Schema, words: Mapping[str, pa.Array]) -> pa.Schema:
-    kinds = [pa.dictionary(pa.uint8(), pa.string()) if field.name in words else field.type for field in schema]
-    return pa.schema(zip(schema.names, kinds, strict=True))
-
-
-def _in_words(rows: pa.RecordBatch, words: Mapping[str, pa.Array]) -> pa.RecordBatch:
-    """The rows with columns of few words by the number of the word."""
-    columns = []
-    for name, cells in zip(rows.schema.names, rows.columns, strict=True):
-        if name in words:
-            place = pc.index_in(cells, words[name]).cast(pa.uint8())
-            cells = pa.DictionaryArray.from_arrays(place, words[name])
-        columns.append(cells)
-    return pa.record_batch(columns, schema=_with_words(rows.schema, words))
-
-
-def _expected_rows(path: Path, table: Table) -> int:
-    """How many rows a file has if they are as long as its first ones, and some more; a cell takes at least a byte."""
-    size = path.stat().st_size
-    with path.open("rb") as stream:
-        first = stream.read(BLOCK_BYTES)
-    return min(int(first.count(b"\n") * size / len(first) * 1.02), size // len(table.columns))
 
 
 def _numbered(

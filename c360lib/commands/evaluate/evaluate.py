@@ -19,8 +19,8 @@ from c360lib import rules
 from c360lib.commands.evaluate import costs
 from c360lib.commands.evaluate.costs import Cost, Marts
 from c360lib.commands.steward import CANNOT_LINK, MUST_LINK
-from c360lib.engines.base import Engine, parts_of
-from c360lib.engines.open import open_engine
+from c360lib.engines.base import Engine
+from c360lib.engines.open import DEFAULT_ENGINE, open_engine
 from c360lib.errors import UsageError
 from c360lib.identity import metrics
 from c360lib.identity.model import score
@@ -80,7 +80,7 @@ class Evaluation:
 
 def evaluate(
     root: str | os.PathLike[str],
-    engine: str = "pandas",
+    engine: str = DEFAULT_ENGINE,
     identity: str | None = None,
     reviews: int = DEFAULT_REVIEWS,
     with_curve: bool = True,
@@ -342,8 +342,7 @@ def _costs(
     """Bad and missed merges of the published release, from its marts and those of the true clustering."""
     at = replay.moment(workspace.manifest())
     [(_, made)] = run_layers(engine, replay.inputs(engine, workspace), at, ["accounts"])
-    [frame] = parts_of(made)
-    accounts = engine.table(frame.select("node", "record_id", "first_event_ts"))
+    accounts = engine.table(made.select("node", "record_id", "first_event_ts"))
     persons = costs.whole_truth(_profiles(identity), person_of)
     true, cents_of = true_marts(engine, replay.inputs(engine, workspace), at, accounts, persons)
     return costs.costs(_published(workspace, identity), true, cents_of)
@@ -359,8 +358,7 @@ def true_marts(
     made: dict[str, pa.Table] = {}
     for name, frame in run_layers(engine, given, at, targets):
         if name == "order_states":  # an account's own value is that of a person who has only this account
-            [orders] = parts_of(frame)
-            frame = measures.value(orders.with_columns(person=nw.col("record_id")), as_of=at.as_of)
+            frame = measures.value(frame.with_columns(person=nw.col("record_id")), as_of=at.as_of)
             frame = frame.select("person", "lifetime_value_cents")
         made[name] = engine.table(frame)
     cents_of = dict(
