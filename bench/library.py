@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from bench.tables import KEYS, SCHEMAS
 from c360lib import rules
-from c360lib.engines.base import PLACE, Engine, Frame, Parts, parts_of
+from c360lib.engines.base import Engine, Frame
 from c360lib.engines.kernels import with_columns_of
 from c360lib.engines.open import open_engine
 from c360lib.identity.model.score import SCORES_SCHEMA
@@ -64,7 +64,7 @@ def core(root: Path, engine: str, as_of: str) -> dict[str, pa.Table]:
 
 def _of_everybody(live_people: Frame, measures: Frame) -> Frame:
     """Measures of every live person, in the order of profile_id; zero where there was nothing to count."""
-    rows = with_columns_of(live_people.rename({"place": PLACE}), measures, "person")
+    rows = with_columns_of(live_people, measures, "person")
     zeros = {"order_count", "lifetime_value_cents", "rfm_frequency", "rfm_monetary_cents", "sessions_30d", "events_30d"}
     names = rows.collect_schema().names()
     rows = rows.with_columns(nw.col(name).fill_null(0) for name in names if name in zeros)
@@ -73,12 +73,7 @@ def _of_everybody(live_people: Frame, measures: Frame) -> Frame:
     return rows
 
 
-def _table(runner: Engine, table: Frame | Parts, name: str) -> pa.Table:
+def _table(runner: Engine, frame: Frame, name: str) -> pa.Table:
     schema = SCHEMAS[name]
-    batches = runner.batches((_chosen(part, schema.names) for part in parts_of(table)), KEYS[name])
-    parts = [pa.Table.from_batches([batch]).select(schema.names).cast(schema) for batch in batches]
-    return pa.concat_tables([schema.empty_table(), *parts])
-
-
-def _chosen(frame: Frame, names: list[str]) -> Frame:
-    return frame.select(name for name in frame.collect_schema().names() if name in (*names, PLACE))
+    batches = runner.batches(frame.select(schema.names), KEYS[name])
+    return pa.concat_tables([schema.empty_table(), *(pa.Table.from_batches([b]).cast(schema) for b in batches)])

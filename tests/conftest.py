@@ -11,7 +11,7 @@ from c360lib.engines.open import open_engine
 from c360lib.errors import UsageError
 
 
-@pytest.fixture(scope="session", params=["pandas", "polars", "duckdb", pytest.param("spark", marks=pytest.mark.spark)])
+@pytest.fixture(scope="session", params=["polars", "duckdb", pytest.param("spark", marks=pytest.mark.spark)])
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     """An open engine; Spark is skipped where its package is not installed."""
     try:

@@ -93,7 +93,7 @@ def test_two_runs_give_the_same_bytes(tmp_path: Path) -> None:
 def test_the_release_depends_on_neither_engine_nor_folder(clean: Workspace, ours: Workspace) -> None:
     """Another engine in another folder publishes the same release, files and all."""
     shutil.copytree(clean.truth_file.parent, ours.truth_file.parent)
-    result = build(ours, "pandas")
+    result = build(ours)
     assert clean.current() == result.release
     assert digests(clean) == digests(ours)
 
@@ -415,7 +415,7 @@ def test_the_manifest_tells_of_every_file(clean: Workspace) -> None:
     """Rows, SHA-256, as_of, engine and versions; each count is that of the file."""
     manifest = clean.manifest()
     assert "polars" == manifest["engine"]
-    assert {"c360", "narwhals", "pyarrow", "pandas"} <= set(manifest["versions"])
+    assert {"c360", "narwhals", "pyarrow", "polars"} <= set(manifest["versions"])
     assert len(RAW) + len(SILVER) + len(GOLD) + 2 == len(manifest["files"])
     for name, entry in manifest["files"].items():
         path = clean.current_release() / name

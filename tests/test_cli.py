@@ -89,9 +89,9 @@ def test_each_verb_has_help_that_fits_a_terminal(verb: str) -> None:
 def test_help_names_options_and_their_defaults() -> None:
     """What a user may change, and what happens if they do not."""
     text = " ".join(call("run", "--help").stdout.split())
-    for words in ("--customers INTEGER", "--seed INTEGER", "--as-of", "--engine [pandas|polars|duckdb|spark]"):
+    for words in ("--customers INTEGER", "--seed INTEGER", "--as-of", "--engine [polars|duckdb|spark]"):
         assert words in text
-    for words in ("default: 1000", "default: 360", "default: pandas", "default: csv", "2026-06-30T23:59:59Z"):
+    for words in ("default: 1000", "default: 360", "default: polars", "default: csv", "2026-06-30T23:59:59Z"):
         assert words in text
     assert tuple(REAL_ENGINES) == ENGINES
 
@@ -349,8 +349,8 @@ def test_reset_removes_what_c360_made(root: Path) -> None:
     ("words", "expected"),
     [
         (["generat"], "No such command 'generat'"),
-        (["build", "--engin", "pandas"], "--engin"),
-        (["build", "--engine", "dask"], "'dask' is not one of 'pandas', 'polars', 'duckdb', 'spark'"),
+        (["build", "--engin", "polars"], "--engin"),
+        (["build", "--engine", "dask"], "'dask' is not one of 'polars', 'duckdb', 'spark'"),
         (["build", "--format", "xlsx"], "'xlsx' is not one of 'csv', 'parquet'"),
         (["build", "--as-of", "tomorrow"], "--as-of: expected a day such as 2026-06-30"),
         (["build", "--memory-limit", "2GB"], "--memory-limit: only the engine duckdb can keep one"),

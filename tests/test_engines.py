@@ -20,7 +20,7 @@ from c360lib.release.build import build
 from c360lib.storage.files import read_json
 from c360lib.storage.workspace import Workspace
 
-LOCAL = ("polars", "duckdb")
+LOCAL = ("duckdb",)
 SPARK = pytest.param("spark", marks=pytest.mark.spark)
 SLOW_SPARK = pytest.param("spark", marks=[pytest.mark.spark, pytest.mark.slow])
 RUNNING = [fault.name for fault in FAULTS if not fault.stops_run]
@@ -95,9 +95,9 @@ def opened_or_skipped(engine: str) -> None:
 
 @pytest.mark.parametrize("engine", [*LOCAL, SPARK])
 def test_the_sample_is_the_same_on_every_engine(engine: str, answer_of: Callable[..., tuple[str, Files]]) -> None:
-    """Release id and every file, to the last byte, as pandas makes them."""
+    """Release id and every file, to the last byte, as polars makes them."""
     opened_or_skipped(engine)
-    expected, found = answer_of(sample, "pandas"), answer_of(sample, engine)
+    expected, found = answer_of(sample, "polars"), answer_of(sample, engine)
     assert 28 == len(expected[1])
     assert {} == {name: digest for name, digest in found[1].items() if expected[1].get(name) != digest}
     assert expected == found
@@ -107,7 +107,7 @@ def test_the_sample_is_the_same_on_every_engine(engine: str, answer_of: Callable
 def test_faulty_data_give_the_same_on_every_engine(engine: str, answer_of: Callable[..., tuple[str, Files]]) -> None:
     """Also where rows are broken, keys shared and steward decisions contradict each other."""
     opened_or_skipped(engine)
-    expected, found = answer_of(faulty, "pandas"), answer_of(faulty, engine)
+    expected, found = answer_of(faulty, "polars"), answer_of(faulty, engine)
     assert {} == {name: digest for name, digest in found[1].items() if expected[1].get(name) != digest}
     assert expected == found
 
@@ -163,9 +163,9 @@ def test_duckdb_removes_what_it_spilled(tmp_path: Path, monkeypatch: pytest.Monk
 # --- misuse -----------------------------------------------------------------------------------------------------------
 def test_an_unknown_engine_is_told() -> None:
     """The message lists the engines that there are."""
-    with pytest.raises(UsageError, match="--engine: expected one of pandas, polars, duckdb, spark, got 'dask'"):
+    with pytest.raises(UsageError, match="--engine: expected one of polars, duckdb, spark, got 'dask'"):
         open_engine("dask")
-    assert ["pandas", "polars", "duckdb", "spark"] == list(ENGINES)
+    assert ["polars", "duckdb", "spark"] == list(ENGINES)
 
 
 @pytest.mark.parametrize("limit", ["plenty", "", "2 parsecs", "GB"])
@@ -175,7 +175,7 @@ def test_a_limit_that_is_no_size_is_told(limit: str) -> None:
         open_engine("duckdb", limit)
 
 
-@pytest.mark.parametrize("engine", ["pandas", "polars", "spark"])
+@pytest.mark.parametrize("engine", ["polars", "spark"])
 def test_only_duckdb_keeps_a_limit(engine: str) -> None:
     """A promise that cannot be kept is not made."""
     with pytest.raises(UsageError, match=f"only the engine duckdb can keep one, got --engine {engine}"):

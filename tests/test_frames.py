@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import product
 from typing import Any
 
 import narwhals as nw
@@ -13,12 +12,8 @@ from hypothesis import strategies as st
 
 from c360lib.engines.base import Engine, Frame
 from c360lib.engines.kernels import (
-    columns_of,
-    crossed,
-    in_order,
-    last_each,
+    latest_per,
     named,
-    parts,
     rows_of,
     with_cells_of,
     with_columns_of,
@@ -34,7 +29,7 @@ WANTED = st.lists(st.one_of(st.none(), st.integers(0, 9)), max_size=8)
 KNOWN = st.dictionaries(st.integers(0, 6), st.one_of(st.none(), WORDS), max_size=5)
 MAYBE = st.one_of(st.none(), st.sampled_from(["x", "a text of more than twelve bytes"]))
 CELLS = st.tuples(MAYBE, MAYBE)
-each_engine = pytest.mark.parametrize("name", ["pandas", FAST, "duckdb"])
+each_engine = pytest.mark.parametrize("name", [FAST, "duckdb"])
 
 
 def frame_of_columns(engine: Engine, **columns: pa.Array) -> Frame:
@@ -59,7 +54,7 @@ def test_the_last_row_of_each_is_that_of_the_greatest_number_then_text(name: str
         whole = {n: pa.array([row[i] for row in rows], pa.int64()) for i, n in enumerate(("by", "number"))}
         with open_engine(name) as engine:
             frame = frame_of_columns(engine, **whole, text=pa.array([row[2] for row in rows], pa.string()))
-            found = rows_in(engine, last_each(frame, "by", "number", "text"))
+            found = rows_in(engine, latest_per(frame, "by", "number", "text"))
         expected = [max(row for row in rows if row[0] == by) for by in sorted({row[0] for row in rows})]
         assert expected == sorted(tuple(row.values()) for row in found)
 
@@ -89,30 +84,6 @@ def test_a_number_is_looked_up_or_unknown(name: str) -> None:
     holds()
 
 
-def test_each_row_meets_each_other(engine: Engine) -> None:
-    """In the order of the rows, then of the others, on the engines that keep an order."""
-    letters, numbers = ["b", "a", "c"], [2, 1]
-    one, two = frame_of_columns(engine, letter=pa.array(letters)), frame_of_columns(engine, number=pa.array(numbers))
-    found = [tuple(row.values()) for row in rows_in(engine, crossed(one, two))]
-    expected = list(product(letters, numbers))
-    assert expected == found or (
-        type(engine).__name__ not in ("Pandas", "Polars") and sorted(expected) == sorted(found)
-    )
-    assert [] == rows_in(engine, crossed(one.head(0), two))
-
-
-def test_rows_come_in_the_order_of_a_text(engine: Engine) -> None:
-    """By code point, counted from 0; on the engines that keep an order they stand so."""
-    texts = ["b", "ä", "B", "", "a\x01", "a", "z"]
-    frame = frame_of_columns(engine, text=pa.array(texts), number=pa.array(range(len(texts))))
-    found = rows_in(engine, in_order(frame, "text", "place"))
-    ordered = sorted(texts)
-    expected = [{"text": t, "number": texts.index(t), "place": n} for n, t in enumerate(ordered)]
-    if type(engine).__name__ not in ("Pandas", "Polars"):
-        found.sort(key=lambda row: row["place"])
-    assert expected == [{name: row[name] for name in ("text", "number", "place")} for row in found]
-
-
 def test_a_number_is_named_or_null(engine: Engine) -> None:
     """Null below, above and where there is no number."""
     numbers = pa.array([1, None, -1, 0, 2, 1], pa.int64())
@@ -132,27 +103,6 @@ def test_a_number_brings_the_columns_of_its_row(engine: Engine) -> None:
     told = [tuple(row[name] for name in ("n", "name", "found", "count")) for row in found]
     assert [*expected, (None, "b", None, None)] == sorted(told, key=lambda row: (row[0] or 10, str(row[1])))
     assert not len(engine.table(with_columns_of(engine.load_table(rows[:0]), engine.load_table(other[:0]), on="n")))
-
-
-def test_one_look_up_serves_several_frames(engine: Engine) -> None:
-    """Long and short ones, dense numbers and sparse: as if it had been made for each."""
-    for step in (1, 10**12):
-        other = engine.load_table(pa.table({"n": [n * step for n in range(40)], "found": list(range(40))}))
-        look_up = columns_of(other, "n")
-        for wanted in ([5, 39, None, 40, -1], [], list(range(30)), [7]):
-            numbers = [None if n is None else n * step for n in wanted]
-            rows = pa.table({"row": range(len(wanted)), "n": pa.array(numbers, pa.int64())})
-            found = {row["row"]: row["found"] for row in rows_in(engine, look_up(engine.load_table(rows)))}
-            assert {row: n if n in range(40) else None for row, n in enumerate(wanted)} == found
-
-
-def test_parts_are_the_frame(engine: Engine) -> None:
-    """In its order and of so many rows on the engines that keep an order, and one part where there are no rows."""
-    frame = frame_of_columns(engine, n=pa.array(range(7)))
-    found = [engine.table(part)["n"].to_pylist() for part in parts(frame, 3)]
-    is_cut = type(engine).__name__ in ("Pandas", "Polars")
-    assert [[0, 1, 2], [3, 4, 5], [6]] == found if is_cut else [list(range(7))] == [sorted(part) for part in found]
-    assert [0] == [len(engine.table(part)) for part in parts(frame.head(0), 3)]
 
 
 @each_engine
@@ -189,9 +139,9 @@ NUMBERS = st.lists(
 )
 
 
-@pytest.mark.parametrize("name", ["pandas", FAST, "duckdb"])
+@pytest.mark.parametrize("name", [FAST, "duckdb"])
 def test_engines_find_greatest_values_and_runs_as_a_loop_does(name: str) -> None:
-    """The helpers that go another way on pandas give what their docstrings say."""
+    """The helpers that go another way on polars give what their docstrings say."""
 
     @settings(deadline=None, max_examples=25)
     @given(NUMBERS)
@@ -229,7 +179,7 @@ KEYS = st.one_of(
 NAMES = st.dictionaries(st.integers(-3, 3), st.one_of(st.none(), st.sampled_from("abc")), max_size=6)
 
 
-@pytest.mark.parametrize("name", ["pandas", FAST, "duckdb"])
+@pytest.mark.parametrize("name", [FAST, "duckdb"])
 def test_engines_look_numbers_up_as_a_dictionary_does(name: str) -> None:
     """Columns or cells of another table come to the rows that name one of its numbers, and no row is lost."""
 

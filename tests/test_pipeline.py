@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import product
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from c360lib.engines.base import Engine, Frame, parts_of
+from c360lib.engines.base import Engine, Frame
 from c360lib.engines.open import open_engine
-from c360lib.engines.pandas import Pandas
+from c360lib.engines.polars import Polars
 from c360lib.errors import UsageError
-from c360lib.layers import consent
+from c360lib.layers import run
 from c360lib.layers.layer import Layer, Moment
 from c360lib.layers.pipeline import INPUTS, LAYERS, PUBLISHED
 from c360lib.layers.run import run_layers
-from c360lib.rules import CHANNELS, PURPOSES
 from c360lib.schemas import GOLD, RAW, SILVER
 from tests.support import (
     AS_OF,
@@ -42,7 +38,6 @@ from tests.support import (
 
 BEFORE = {"crm:a": "P-crm:a", "crm:b": "P-crm:b", "crm:gone": "P-crm:gone", "crm:😀": "P-crm:é", "crm:é": "P-crm:é"}
 AT = Moment(seconds(AS_OF), seconds(AS_OF))
-IN_PARTS = {"activation_candidates"}
 ROWS = [
     account(
         "a",
@@ -122,8 +117,8 @@ def test_every_raw_source_is_an_input() -> None:
 
 
 # --- the runner -------------------------------------------------------------------------------------------------------
-class Watched(Pandas):
-    """The pandas engine, with a record of the frames that it holds."""
+class Watched(Polars):
+    """The polars engine, with a record of the frames that it has computed and still holds."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -131,8 +126,8 @@ class Watched(Pandas):
         self.most = 0
         self.made = 0
 
-    def load(self, schema: pa.Schema, batches: Any) -> Frame:
-        return self._noted(super().load(schema, batches))
+    def load_table(self, table: pa.Table) -> Frame:
+        return self._noted(super().load_table(table))
 
     def materialise(self, frame: Frame) -> Frame:
         return self._noted(super().materialise(frame))
@@ -144,7 +139,7 @@ class Watched(Pandas):
         return frame
 
     def release(self, frame: Frame) -> None:
-        del self.held[id(frame)]  # KeyError: released twice, or never made
+        self.held.pop(id(frame), None)  # or it was a plan, and nothing is held for it
 
 
 def test_only_needed_layers_run() -> None:
@@ -184,146 +179,58 @@ def test_targets_come_as_soon_as_they_are_ready_in_the_order_of_the_layers() -> 
 
 
 def test_frames_are_released_after_their_last_use() -> None:
-    """None twice, none forgotten, and never all at once."""
+    """None is forgotten, and never are all of them held at once."""
     with Watched() as engine:
-        for name, made in run_layers(engine, frames(engine, ROWS), AT):
-            if name in IN_PARTS:
-                for part in parts_of(made):
-                    del engine.held[id(part)]  # whoever asked for it has it alone
-            else:
-                assert id(made) in engine.held
+        for _ in run_layers(engine, frames(engine, ROWS), AT):
+            pass
         assert {} == engine.held
         findings = len(RAW)  # a few rows each, held until all sources are judged
         assert engine.most - findings < (engine.made - findings) / 2
 
 
-def test_a_table_in_parts_is_whole_and_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However few people are asked about at once; nothing but the asker reads it."""
-    assert set() == IN_PARTS & {name for layer in LAYERS for name in layer.inputs}
-    rows = [account(name) for name in "abcde"]
-    for engine_name in ("pandas", FAST):
-        found = []
-        for most in (250, 2, 1):
-            monkeypatch.setattr(consent, "_PEOPLE_AT_ONCE", most)
-            with open_engine(engine_name) as engine:
-                [(_, made)] = run_layers(engine, frames(engine, rows), AT, IN_PARTS)
-                parts = [engine.table(part).select(["profile_id", "purpose", "channel"]) for part in parts_of(made)]
-            found.append((len(parts), pa.concat_tables(parts).to_pylist()))
-        assert [1, 3, 5] == [count for count, _ in found]
-        assert found[0][1] == found[1][1] == found[2][1]
-        told = [tuple(row.values()) for row in found[0][1]]
-        assert sorted(product((f"P-crm:{name}" for name in "abcde"), PURPOSES, CHANNELS)) == told
-
-
-# --- several layers at once -------------------------------------------------------------------------------------------
 class Trial:
-    """Layers and inputs of a test, given to the runner in place of the real ones: what began and ended, in turn."""
+    """Layers and inputs of a test, given to the runner in place of the real ones: what was made, in turn."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.told: list[str] = []
         self._monkeypatch = monkeypatch
-        self._engine = Pandas()
-        monkeypatch.setattr(self._engine, "layers_at_once", at_once)
+        self._engine = open_engine(FAST)
         self._table = self._engine.load_table(pa.table({"n": [1]}))
 
-    def step(self, name: str, meet: threading.Barrier | None = None) -> Callable[..., Frame]:
-        """A function that tells when it runs, and meets another one on the way."""
+    def step(self, name: str) -> Callable[..., Frame]:
+        """A function that tells when it runs."""
 
         def do(*_: object) -> Frame:
-            self.told.append(f"{name} begins")
-            if meet is not None:
-                meet.wait()
-            self.told.append(f"{name} ends")
+            self.told.append(name)
             return self._table
 
         return do
 
     def run(self, layers: Sequence[Layer], inputs: dict[str, Any], targets: list[str]) -> list[str]:
         """The names that the runner gives."""
-        self._monkeypatch.setattr("c360lib.layers.pipeline.LAYERS", tuple(layers))
+        self._monkeypatch.setattr(run, "LAYERS", tuple(layers))
         return [name for name, _ in run_layers(self._engine, inputs, AT, targets)]
 
 
-@pytest.mark.parametrize("first", ["b", "c"])
-def test_layers_that_do_not_wait_for_each_other_are_made_side_by_side(
-    monkeypatch: pytest.MonkeyPatch, first: str
-) -> None:
-    """Each waits within for the other; targets come in the order of the layers whichever is done first."""
-    trial, meet = Trial(monkeypatch, 2), threading.Barrier(2, timeout=30)
-    done = threading.Event()
-
-    def slow(*_: object) -> Frame:
-        meet.wait()
-        assert done.wait(30)
-        return trial.step("slow")()
-
-    def fast(*_: object) -> Frame:
-        meet.wait()
-        done.set()
-        return trial.step("fast")()
-
+def test_an_input_is_loaded_once_and_just_before_its_first_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that no target needs is not loaded."""
+    trial = Trial(monkeypatch)
+    inputs = {name: trial.step(name) for name in ("x", "y", "other")}
     layers = [
-        Layer("a", trial.step("a"), ()),
-        Layer("b", fast if first == "b" else slow, ("a",)),
-        Layer("c", fast if first == "c" else slow, ("a",)),
-        Layer("d", trial.step("d"), ("b", "c")),
-    ]
-    assert ["b", "c", "d"] == trial.run(layers, {}, ["d", "c", "b"])
-    assert ["a begins", "a ends", "fast begins"] == trial.told[:3]
-
-
-def test_the_next_input_is_loaded_while_a_layer_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One ahead and no more, however long the layer takes."""
-    trial, meet = Trial(monkeypatch, 2), threading.Barrier(2, timeout=30)
-    inputs = {"x": trial.step("x"), "y": trial.step("y", meet), "z": trial.step("z")}
-
-    def long(*_: object) -> Frame:
-        frame = trial.step("of_x", meet)()
-        time.sleep(0.5)  # time enough to load z, too
-        return frame
-
-    layers = [
-        Layer("of_x", long, ("x",)),
-        Layer("more", trial.step("more"), ("of_x",)),
-        Layer("of_y", trial.step("of_y"), ("more", "y")),
-        Layer("of_z", trial.step("of_z"), ("of_y", "z")),
-    ]
-    assert ["of_z"] == trial.run(layers, inputs, ["of_z"])
-    at = trial.told.index
-    assert at("y begins") < at("of_x ends")
-    assert at("of_y begins") < at("z begins")
-
-
-@pytest.mark.parametrize("at_once", [1, 2])
-def test_a_layer_may_need_several_inputs(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
-    """Each is loaded once, though none is read before all are there; one that no target needs is not loaded."""
-    trial = Trial(monkeypatch, at_once)
-    inputs = {name: trial.step(name) for name in ("x", "y", "z", "other")}
-    layers = [
-        Layer("many", trial.step("many"), ("x", "y", "z")),
-        Layer("again", trial.step("again"), ("many", "x")),
+        Layer("of_x", trial.step("of_x"), ("x",)),
+        Layer("of_both", trial.step("of_both"), ("x", "y")),
         Layer("idle", trial.step("idle"), ("other",)),
     ]
-    assert ["again"] == trial.run(layers, inputs, ["again"])
-    assert sorted(["x begins", "y begins", "z begins", "many begins", "again begins"]) == sorted(
-        told for told in trial.told if told.endswith("begins")
-    )
+    assert ["of_both"] == trial.run(layers, inputs, ["of_both"])
+    assert ["x", "y", "of_both"] == trial.told
+    trial.told.clear()
+    assert ["of_x", "of_both"] == trial.run(layers, inputs, ["of_both", "of_x"])
+    assert ["x", "of_x", "y", "of_both"] == trial.told
 
 
-def test_an_engine_that_makes_one_layer_at_a_time_makes_them_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing begins before the step before it has ended; an input is loaded just before its layer."""
-    trial = Trial(monkeypatch, 1)
-    inputs = {"x": trial.step("x"), "y": trial.step("y")}
-    layers = [Layer("of_x", trial.step("of_x"), ("x",)), Layer("of_y", trial.step("of_y"), ("y",))]
-    assert ["of_x", "of_y"] == trial.run(layers, inputs, ["of_x", "of_y"])
-    in_turn = [f"{name} {what}" for name in ("x", "of_x", "y", "of_y") for what in ("begins", "ends")]
-    assert in_turn == trial.told
-
-
-@pytest.mark.parametrize("at_once", [1, 2])
-def test_what_a_layer_raises_reaches_the_caller(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+def test_what_a_layer_raises_reaches_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
     """As it was raised, and nothing that needs the layer begins; an input that is missing is told before all else."""
-    trial = Trial(monkeypatch, at_once)
+    trial = Trial(monkeypatch)
 
     def broken(*_: object) -> Frame:
         raise UsageError("broken on purpose")
@@ -335,24 +242,24 @@ def test_what_a_layer_raises_reaches_the_caller(monkeypatch: pytest.MonkeyPatch,
     ]
     with pytest.raises(UsageError, match=r"^broken on purpose$"):
         trial.run(layers, {}, ["c"])
-    assert ["a begins", "a ends"] == trial.told
+    assert ["a"] == trial.told
     with pytest.raises(KeyError, match="missing"):
         trial.run([*layers[:1], Layer("d", trial.step("d"), ("a", "missing"))], {}, ["d"])
-    assert ["a begins", "a ends"] == trial.told
+    assert ["a"] == trial.told
 
 
 def test_an_unknown_engine_is_a_misuse() -> None:
     """The message names the choices."""
-    with pytest.raises(UsageError, match="expected one of pandas, polars, duckdb, spark, got 'excel'"):
+    with pytest.raises(UsageError, match="expected one of polars, duckdb, spark, got 'excel'"):
         open_engine("excel")
     with pytest.raises(UsageError, match="only the engine duckdb can keep one"):
-        open_engine("pandas", "1GB")
+        open_engine("polars", "1GB")
 
 
 # --- one answer -------------------------------------------------------------------------------------------------------
 @pytest.fixture(scope="session")  # not of the module: tests are run engine by engine, so it is left and entered again
 def expected() -> dict[str, list[dict[str, Any]]]:
-    """What pandas gives."""
+    """What polars gives."""
     with open_engine() as engine:
         return made(engine, ROWS, PUBLISHED, given=before(engine, BEFORE))
 

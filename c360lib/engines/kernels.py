@@ -23,10 +23,10 @@ def with_columns_of(frame: Frame, other: Frame, on: str) -> Frame:
 
     A left join would copy every column of the frame; on polars it keeps those it has.
 
-    >>> rows = frame_of(nw.from_dict({"n": [7, 8]}, backend="pyarrow").to_native())
-    >>> other = frame_of(nw.from_dict({"n": [8], "name": ["eight"]}, backend="pyarrow").to_native())
-    >>> with_columns_of(rows, other, "n").collect("pyarrow").to_native().to_pylist()
-    [{'n': 7, 'name': None}, {'n': 8, 'name': 'eight'}]
+    >>> rows, other = ({"n": [7, 8]}, {"n": [8], "name": ["eight"]})
+    >>> rows, other = (frame_of(nw.from_dict(columns, backend="polars").to_native()) for columns in (rows, other))
+    >>> with_columns_of(rows, other, "n").collect().rows()
+    [(7, None), (8, 'eight')]
     """
     if not frame.implementation.is_polars():
         return frame.join(other, on=on, how="left")

@@ -30,7 +30,7 @@ class Numbers:
         self._accounts = pa.array([], pa.string())
 
     def numbered(self, rows: pa.Table, table: Table, keep: Sequence[str] | None = None) -> pa.Table:
-        """Typed rows of a raw table with numbers for its record_id (`_account`), its key without lsn (`_entity`) and its
+        """Typed rows of a raw table with numbers for their record_id (`_account`), key without lsn (`_entity`) and
         device (`_device`), and `_is_repeated`: another row, usable or not, has its key.
 
         An absent text has no number, but an entity always is one: NOBODY where part of its key is absent. Of what is
