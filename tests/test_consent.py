@@ -327,6 +327,7 @@ def test_consent_of_an_erased_account_is_gone(made: World) -> None:
 
 # --- rows that cannot be used -----------------------------------------------------------------------------------------
 UNREADABLE = {
+    "its arrival, long ago": {"ingest_ts": "0001-01-01T00:00:00Z"},
     "its time": {"event_ts": "soon"},
     "its arrival": {"ingest_ts": "soon"},
     "its id": {"event_id": ""},
@@ -354,7 +355,7 @@ def test_an_unusable_row_blocks_what_it_names(cells: dict[str, str]) -> None:
 def test_a_later_choice_opens_what_an_unusable_row_shut(cells: dict[str, str]) -> None:
     """Unless nobody can tell when the row arrived: then it blocks until it is mended."""
     rows = [A, FRESH_GRANT, consent("2", "a", "granted", "2026-06-02").but(**cells)]
-    expected = ["consent_unreadable"] if "ingest_ts" in cells and cells["ingest_ts"] == "soon" else [None]
+    expected = ["consent_unreadable"] if cells.get("ingest_ts") in ("soon", "0001-01-01T00:00:00Z") else [None]
     found = made_fast(rows, "activation_candidates")
     assert expected == [r["block_reason"] for r in found if (r["purpose"], r["channel"]) == ("marketing", "email")]
 
@@ -684,7 +685,7 @@ def test_the_summary_is_about_consent_not_about_addresses(made: World) -> None:
 # values, so that ties, expiries, late arrivals, wrong clocks and several contents of one event are common.
 TIMES = ["2026-06-01T00:00:00Z", "2026-06-02T00:00:00Z", "2026-06-03T00:00:00Z"]
 CLOCKS = ["", "", "", "", "", "1970-01-01T00:00:00Z", "2026-01-01T00:00:00Z", "soon", "2026-06-05T00:05:00Z"]
-ARRIVALS = ["", "", "", "2026-06-05T00:00:00Z", "2026-06-04T23:59:59Z", "soon"]
+ARRIVALS = ["", "", "", "2026-06-05T00:00:00Z", "2026-06-04T23:59:59Z", "soon", "0001-01-01T00:00:00Z"]
 CHOICES = st.fixed_dictionaries({
     "which": st.integers(0, 1),
     "id": st.integers(0, 6),
@@ -778,7 +779,7 @@ def _alone(row: dict[str, str], rows: list[dict[str, str]], purpose: str, channe
     event, ingest = (moments.moment(row[name]) for name in ("event_ts", "ingest_ts"))
     status, which = row.get("status", "withdrawn"), int(row["customer_id"][-1])
     proof = row["event_id"] if "status" in row else f"campaign_events:{row['event_id']}"
-    arrived = FOR_GOOD if ingest is None else ingest
+    arrived = FOR_GOOD if ingest is None or ingest < seconds("2002-01-01") else ingest
     if "status" in row and _is_usable(row) and status == "granted":
         contents = _contents(row, rows)
         if len(contents) > 1 or event is None or row is not contents[0]:
@@ -788,7 +789,7 @@ def _alone(row: dict[str, str], rows: list[dict[str, str]], purpose: str, channe
         )
     if status in ("granted", "maybe"):
         return Said(arrived, True, "", "consent_unreadable", arrived, 0, 0, which)
-    is_possible = event is not None and ingest is not None and event >= seconds("2002-01-01") and event <= ingest + 300
+    is_possible = event is not None and seconds("2002-01-01") <= event <= arrived + 300 and arrived < FOR_GOOD
     if event is None or not is_possible or ("status" in row and not _is_usable(row)):
         return Said(arrived, True, proof, status, arrived, 0, 0, which)
     return Said(event, True, proof, status, arrived, arrived if arrived - event > 30 * 86_400 else 0, 0, which)

@@ -56,8 +56,8 @@ The choice that holds is the latest of all accounts of a person. How rows of con
 - A refusal that arrived more than {rules.MAX_CHOICE_DELAY_DAYS} days after it was made also shuts what was granted
   until it arrived.
 - A consent row that cannot be used counts as a refusal for its account, purpose and channel (all of them, where
-  unreadable), dated by its `ingest_ts`; a later grant opens again. Where `ingest_ts` is unreadable it blocks until
-  it is mended. A touch whose `event_name` is unreadable counts as an unsubscribe.
+  unreadable), dated by its `ingest_ts`; a later grant opens again. Where `ingest_ts` is unreadable, or
+  too early as well, it blocks until it is mended. A touch whose `event_name` is unreadable counts as an unsubscribe.
 - At one moment a refusal beats a grant; `event_id` only decides which of equal refusals is named as the proof.
 - An `event_id` that stands with several contents: each refusal counts; a purpose and channel is granted only where
   every content grants it to the same account, dated and ended by the earliest. Otherwise it changes nothing.

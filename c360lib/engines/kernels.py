@@ -114,9 +114,9 @@ def first_per(frame: Frame, by: str, text: str) -> Frame:
     return nw.concat([rows.filter(nw.col("_copies") == 1), tied]).drop("_copies")
 
 
-def latest_per(frame: Frame, by: str, number: str, text: str) -> Frame:
-    """One row for each value of `by`: the last by (`number`, `text`)."""
-    return frame.unique(by, keep="last", order_by=[number, text])
+def latest_per(frame: Frame, by: str, *order: str) -> Frame:
+    """One row for each value of `by`: the last in the order of those columns."""
+    return frame.unique(by, keep="last", order_by=list(order))
 
 
 def named(frame: Frame, number: str, names: Sequence[str], name: str) -> Frame:

@@ -103,8 +103,11 @@ def _granted_at() -> nw.Expr:
 
 
 def _refused_at(is_usable: nw.Expr | None = None) -> nw.Expr:
-    """A refusal is dated by when it was made, where that can be; else by its arrival, the end of time if unreadable."""
-    made, came = nw.col("event_ts"), nw.col("ingest_ts")
+    """A refusal is dated by when it was made, where that can be; else by its arrival.
+
+    Where neither can be it is dated by the end of time: it blocks until it is mended.
+    """
+    made, came = nw.col("event_ts"), nw.when(nw.col("ingest_ts") >= _EARLIEST).then(nw.col("ingest_ts"))
     is_possible = (made >= _EARLIEST) & (made <= came + CLOCK_SKEW_SECONDS)
     if is_usable is not None:
         is_possible = is_possible & is_usable
@@ -193,8 +196,8 @@ def _reason(name: str) -> nw.Expr:
 
 # --- what holds -------------------------------------------------------------------------------------------------------
 def latest(spoken: Frame) -> Frame:
-    """The readable choice that counts for each slot: the last by (at, a refusal after a grant, proof)."""
-    return latest_per(spoken.filter(~_is_unreadable()), "slot", "order", "proof")
+    """The readable choice that counts for each slot: the last by (at, a refusal after a grant, proof, reason)."""
+    return latest_per(spoken.filter(~_is_unreadable()), "slot", "order", "proof", "reason")
 
 
 def unreadable(spoken: Frame) -> Frame:
@@ -212,7 +215,7 @@ def overtaken(latest: Frame, spoken: Frame) -> Frame:
     late = spoken.filter(~nw.col("late_at").is_null())
     late = late.select("slot", "order", "late_at", late_reason="reason", late_proof="proof")
     late = late.join(grants, on="slot", how="inner").filter(nw.col("granted") < nw.col("late_at"))
-    return latest_per(late, "slot", "order", "late_proof").select("slot", "late_reason", "late_proof")
+    return latest_per(late, "slot", "order", "late_proof", "late_reason").select("slot", "late_reason", "late_proof")
 
 
 def state(latest: Frame, overtaken: Frame, unreadable: Frame, as_of: int) -> Frame:

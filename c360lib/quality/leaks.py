@@ -147,7 +147,8 @@ def _dated(files: Files) -> pa.Table:
     is_possible = pc.greater_equal(rows["event_ts"], EARLIEST_CHOICE)
     is_late = pc.greater(pc.subtract(arrived, made), MAX_CHOICE_DELAY_DAYS * SECONDS_PER_DAY)
     late = pc.if_else(pc.and_(is_possible, is_late), arrived, -_NEVER)
-    rows = rows.select(list(SLOT)).append_column("refused_at", pc.if_else(is_possible, made, arrived))
+    came = pc.if_else(pc.greater_equal(rows["ingest_ts"], EARLIEST_CHOICE), arrived, _NEVER)
+    rows = rows.select(list(SLOT)).append_column("refused_at", pc.if_else(is_possible, made, came))
     return rows.append_column("late_at", late)
 
 
@@ -181,8 +182,10 @@ def _moment_of(row: Row) -> tuple[int, int]:
     """The moment a quarantined refusal is dated by, and its arrival if it is late."""
     made, arrived = moments.moment(row["event_ts"]), moments.moment(row["ingest_ts"])
     keeps = row["rule"] == "one_content_per_key" or row["source"] == "campaign_events"
-    if arrived is None or made is None or not keeps:
-        return _NEVER if arrived is None else arrived, -_NEVER
+    if arrived is None or row["ingest_ts"] < EARLIEST_CHOICE:
+        return _NEVER, -_NEVER
+    if made is None or not keeps:
+        return arrived, -_NEVER
     if row["event_ts"] < EARLIEST_CHOICE or made > arrived + CLOCK_SKEW_SECONDS:
         return arrived, -_NEVER
     return made, arrived if arrived - made > MAX_CHOICE_DELAY_DAYS * SECONDS_PER_DAY else -_NEVER
