@@ -24,7 +24,6 @@ Core = Callable[[Path, str], dict[str, pa.Table]]
 def loaded(candidate: str) -> Core:
     """The `core` of `peer_NAME` or `c360lib_ENGINE`, all it needs imported; an error says what is not."""
     family, _, name = candidate.partition("_")
-    importlib.import_module("pandas")  # pyarrow does so at its first exchange with numpy, whoever asks
     if family == "peer":
         importlib.import_module(LIBRARY[name])
         core = importlib.import_module(f"bench.peer_{name}").core

@@ -24,7 +24,7 @@ from bench.child import peak_megabytes
 from bench.library import USED
 from bench.run import AS_OF
 from bench.tables import KEYS, SCHEMAS
-from c360lib.engines.base import PLACE, Engine
+from c360lib.engines.base import Engine
 from c360lib.engines.open import open_engine
 from c360lib.identity.model import prepare, score, train
 from c360lib.layers.layer import Moment
@@ -86,9 +86,7 @@ def declared(root: Path, name: str) -> tuple[pa.Table, dict[str, Any]]:
     """customer_identity by declared rules, on one engine."""
     with open_engine(name) as engine:
         for _, frame in layers(engine, root, "", {n: USED[n] for n in SOURCES}, ("customer_identity",)):
-            place = [PLACE] if PLACE in frame.collect_schema().names() else []
-            wanted = frame.select(SCHEMAS["identity"].names + place)
-            batches = list(engine.batches(wanted, KEYS["identity"]))
+            batches = list(engine.batches(frame.select(SCHEMAS["identity"].names), KEYS["identity"]))
         table = pa.Table.from_batches(batches).select(SCHEMAS["identity"].names)
     return table.cast(SCHEMAS["identity"]), {}
 

@@ -26,7 +26,7 @@ AS_OF = "2026-06-30T23:59:59Z"
 SEED = 360
 SIZES = (10_000, 100_000, 1_000_000)
 PEERS = ("peer_duckdb", "peer_pandas")
-ENGINES = ("pandas", "polars", "duckdb", "spark")
+ENGINES = ("polars", "duckdb", "spark")
 
 
 @dataclass

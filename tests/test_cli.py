@@ -414,8 +414,17 @@ CORE_ALONE = """
 import sys
 from importlib import metadata
 
-extras, found = ("duckdb", "jupytext", "matplotlib", "polars", "pyspark", "splink"), metadata.distribution
+extras, found = ("duckdb", "jupytext", "matplotlib", "pyspark", "splink"), metadata.distribution
 sys.modules.update(dict.fromkeys(extras))  # neither imported nor found
+
+
+class WithoutPandas:  # which others look for in sys.modules
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "pandas":
+            raise ModuleNotFoundError(f"No module named {name!r}")
+
+
+sys.meta_path.insert(0, WithoutPandas())
 
 
 def distribution(name):

@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 
 from c360lib.commands import explain
-from c360lib.engines.pandas import Pandas
-from c360lib.engines.polars import Polars
 from c360lib.errors import UsageError
 from c360lib.generate import generate
 from c360lib.generate.faults import inject
@@ -84,12 +82,6 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
     return Published(tmp_path_factory.mktemp("explaining"))
 
 
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The slice is run on polars: the same answer in a fraction of the time."""
-    monkeypatch.setattr(explain, "Pandas", Polars)
-
-
 def told(text: str, section: str) -> list[str]:
     """The lines of one section."""
     lines = text.split(f"\n{section}\n")[1].splitlines()
@@ -127,7 +119,6 @@ KINDS: dict[str, Callable[[Published], str]] = {
 }
 
 
-@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_row_told_is_the_row_published(kind: str, published: Published) -> None:
     """Every cell, in the order of the table."""
@@ -139,21 +130,12 @@ def test_the_row_told_is_the_row_published(kind: str, published: Published) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("quick")
 def test_every_row_told_is_the_row_published(published: Published) -> None:
     """All profiles of the release."""
     for profile, row in published.people.items():
         assert row == row_told(explain.explain(published.ours.root, profile))
 
 
-def test_the_engine_is_the_default_one(published: Published) -> None:
-    """A learner needs no extra package to have a profile explained."""
-    assert Pandas is explain.Pandas
-    profile = KINDS["many accounts"](published)
-    assert published.people[profile] == row_told(explain.explain(published.ours.root, profile))
-
-
-@pytest.mark.usefixtures("quick")
 def test_what_is_told_can_be_looked_up(published: Published) -> None:
     """Accounts, orders, tickets, visits, consents and eligibility are those of the published tables."""
     for kind in ("many accounts", "stitched visit", "ticket by e-mail", "unreadable consent"):
@@ -183,7 +165,6 @@ def test_what_is_told_can_be_looked_up(published: Published) -> None:
         }
 
 
-@pytest.mark.usefixtures("quick")
 def test_the_rows_named_are_those_of_the_raw_files(published: Published) -> None:
     """Row numbers count from 1 without the header: the row that is named holds the order that is named."""
     profile = KINDS["best"](published)
@@ -193,7 +174,6 @@ def test_the_rows_named_are_those_of_the_raw_files(published: Published) -> None
     assert [order for _, order in found] == [raw[int(row) - 1]["order_id"] for row, _ in found]
 
 
-@pytest.mark.usefixtures("quick")
 def test_orders_that_count_add_up(published: Published) -> None:
     """The cents of the orders said to count are the lifetime value, their number the frequency."""
     for kind in ("best", "deleted order", "many accounts"):
@@ -205,7 +185,6 @@ def test_orders_that_count_add_up(published: Published) -> None:
         assert row["order_count"] == str(sum(": counted" in line for line in lines))
 
 
-@pytest.mark.usefixtures("quick")
 def test_a_row_in_quarantine_is_told_with_its_reason(published: Published) -> None:
     """Whose row it is can read why it does not count."""
     identity = {row["record_id"]: row["profile_id"] for row in published.rows("silver", "customer_identity")}
@@ -217,7 +196,6 @@ def test_a_row_in_quarantine_is_told_with_its_reason(published: Published) -> No
     assert expected in told(text, "Rows set aside")
 
 
-@pytest.mark.usefixtures("quick")
 def test_an_erased_account_is_not_told(tmp_path: Path) -> None:
     """It was the older account of the person: nothing of it is shown, and the row is the published one."""
     ours = Workspace(tmp_path)
@@ -245,7 +223,6 @@ def test_an_unknown_profile_is_told(published: Published) -> None:
         explain.explain(published.ours.root, "P-nobody")
 
 
-@pytest.mark.usefixtures("quick")
 def test_a_person_whose_accounts_are_all_deleted_has_no_row(published: Published) -> None:
     """Their accounts are told, and why customer_360 does not have them."""
     gone = {r["profile_id"] for r in published.rows("silver", "customer_identity")} - set(published.people)

@@ -327,7 +327,7 @@ def test_the_same_inputs_are_the_same_release_again(suffix: str, ours: Workspace
     files = ours.manifest()["files"]
     profiles = len({row["profile_id"] for row in rows(ours, "customer_identity")}) + 1
     assert (f"{1 / profiles:.6f}", "info") == churn(second)
-    for engine in ("pandas", "duckdb", "polars"):
+    for engine in ("duckdb", "polars"):
         again = build(ours, engine, suffix=suffix)
         assert (second.release, churn(second)) == (again.release, churn(again))
         assert files == ours.manifest()["files"]

@@ -304,7 +304,7 @@ def test_the_weakest_link_to_a_forbidden_pair_is_refused() -> None:
         assert (*expected, "cannot_link") == (row["left"], row["right"], row["reason"])
 
 
-@pytest.mark.parametrize("engine", ["pandas", "duckdb"])
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
 def test_the_sample_is_resolved_within_its_targets(engine: str, tmp_path: Path) -> None:
     """Precision at least 0.999 and recall at least 0.97 after the automatic bands, with the model kept beside."""
     (tmp_path / "data").mkdir()

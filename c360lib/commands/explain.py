@@ -1,32 +1,26 @@
 """Where each cell of one profile comes from: the layers, run again on the profile's own rows, and told in words.
 
-The whole build is not run: a profile's row depends only on its own rows, on those of its devices and on the accounts
-that share its e-mail addresses, so a slice of bronze gives the same cells.
+The whole build is not run: the layers give the same cells from the rows of bronze that a change of the profile's
+accounts can reach (layers/slice.py).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from c360lib import rules
-from c360lib.engines.open import open_engine
 from c360lib.errors import UsageError
 from c360lib.identity import history
-from c360lib.identity.model import score
-from c360lib.layers import behaviour, dispositions
-from c360lib.layers.run import run_layers
-from c360lib.release import models, replay
+from c360lib.layers import dispositions
+from c360lib.release import replay
 from c360lib.rules import MODEL_RULE
-from c360lib.schemas import GOLD, RAW, SILVER, STEWARD
+from c360lib.schemas import GOLD, RAW, SILVER
 from c360lib.sources import cells, moments
-from c360lib.sources import typed as contract
-from c360lib.sources.ids import Numbers
-from c360lib.sources.load import decisions
 from c360lib.storage.files import read_table
 from c360lib.storage.workspace import Workspace
 
@@ -52,7 +46,7 @@ def explain(root: str | os.PathLike[str], profile_id: str) -> str:
             return "\n".join(trail)
         known = identity["profile_id"][0].as_py() if len(identity) else "none"
         raise UsageError(f"{profile_id}: no such profile in release {workspace.current()}; one that exists is {known}")
-    tables = {name: table.to_pylist() for name, table in slice_tables(workspace, ours, _TARGETS).items()}
+    tables = {name: table.to_pylist() for name, table in replay.slice_tables(workspace, ours, _TARGETS).items()}
     return "\n".join(_Story(profile_id, ours, tables, workspace.manifest()).lines())
 
 
@@ -73,67 +67,6 @@ def _trail(workspace: Workspace, profile_id: str, living: set[str]) -> list[str]
         lines.append(f"  as of {event['as_of']}, {event['event_type']}: {event['from_profile_id']}, {count}, {into}")
     now = sorted({event["to_profile_id"] for event in events} & living)
     return [*lines, f"today they are in {', '.join(now)}" if now else "none of them is in a profile today"]
-
-
-# --- the slice --------------------------------------------------------------------------------------------------------
-def slice_tables(
-    workspace: Workspace, ours: set[str], targets: Iterable[str], more_decisions: Iterable[pa.RecordBatch] = ()
-) -> dict[str, pa.Table]:
-    """The target tables from the bronze rows that the profiles of the accounts can depend on.
-
-    `more_decisions`, typed rows of decisions.csv, count as if they stood in that file.
-    """
-    at = replay.moment(workspace.manifest())
-    with open_engine() as engine:
-        numbers, frames = Numbers(), {}
-        for name, (rows, findings) in _slice_rows(workspace, ours).items():
-            frames[f"{name}_rows"] = engine.load_table(numbers.numbered(rows, RAW[name]))
-            frames[f"{name}_findings"] = engine.load_table(findings)
-        decided = [*decisions(workspace), *more_decisions]
-        frames |= {f"{STEWARD.name}_rows": engine.load(contract.typed_schema(STEWARD), decided)}
-        model = models.model(workspace)  # as the release used it: which pairs were compared depends on all accounts
-        frames["model_asked"] = engine.load_table(score.asked(model))
-        frames["identity_model"] = engine.load_table(score.ready(model))
-        blocked = read_table(workspace.table_file("silver", "blocked_keys"))
-        for name, is_device in (("blocked_devices", True), ("blocked_identity_keys", False)):
-            chosen = blocked.filter(pc.equal(pc.equal(blocked["kind"], "device"), is_device))
-            typed = pa.table({c.name: cells.restored(chosen[c.name], c) for c in SILVER["blocked_keys"].columns})
-            frames[name] = engine.load_table(typed)
-        frames["shared_devices"] = behaviour.shared_devices_among(frames["clickstream_rows"], frames["blocked_devices"])
-        return {name: engine.table(frame) for name, frame in run_layers(engine, frames, at, targets)}
-
-
-def _slice_rows(workspace: Workspace, ours: set[str]) -> dict[str, tuple[pa.Table, pa.Table]]:
-    """Typed rows of each source that name one of the accounts, or can change what becomes of them; and all findings."""
-    typed = {name: replay.source_rows(workspace, name) for name in RAW}
-    rows = {name: of_source for name, (of_source, _) in typed.items()}
-    customers, clicks, tickets = rows["customers"], rows["clickstream"], rows["support_tickets"]
-    emails = _values(customers, "email_key", _is_in(customers, "record_id", ours))
-    devices = _values(clicks, "anonymous_id", _is_in(clicks, "record_id", ours))
-    on_devices = _is_in(clicks, "anonymous_id", devices)
-    others = _values(clicks, "record_id", on_devices)
-    others |= _values(customers, "record_id", _is_in(customers, "email_key", emails))
-    chosen = {name: _is_in(batch, "record_id", ours) for name, batch in rows.items()}
-    chosen["customers"] = _is_in(customers, "record_id", ours | others)
-    chosen["erasure_requests"] = pc.is_valid(rows["erasure_requests"]["_row_number"])
-    chosen["clickstream"] = pc.or_(chosen["clickstream"], on_devices)
-    chosen["support_tickets"] = pc.or_(chosen["support_tickets"], _is_in(tickets, "email_key", emails))
-    whole = {name: _with_whole_entities(batch, RAW[name].entity, chosen[name]) for name, batch in rows.items()}
-    return {name: (whole[name], findings) for name, (_, findings) in typed.items()}
-
-
-def _is_in(rows: pa.Table, column: str, values: set[str]) -> pa.ChunkedArray:
-    return pc.is_in(rows[column], pa.array(sorted(values), pa.string()))
-
-
-def _values(rows: pa.Table, column: str, chosen: pa.ChunkedArray) -> set[str]:
-    return {value for value in rows.filter(chosen)[column].to_pylist() if value is not None}
-
-
-def _with_whole_entities(rows: pa.Table, entity: Sequence[str], chosen: pa.ChunkedArray) -> pa.Table:
-    """The chosen rows and every other row of the same entities, such as deletes that name no account."""
-    keys = pc.binary_join_element_wise(*(pc.fill_null(rows[name], "") for name in entity), "\x1f")
-    return rows.filter(pc.or_(chosen, pc.is_in(keys, keys.filter(chosen).combine_chunks())))
 
 
 # --- the story --------------------------------------------------------------------------------------------------------

@@ -7,8 +7,8 @@ added, and the answer stands beside what is published.
 from __future__ import annotations
 
 import shlex
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from itertools import product
 from typing import Any
 
@@ -16,11 +16,12 @@ import click
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from c360lib.commands import explain, steward
+from c360lib.commands import steward
 from c360lib.errors import C360Error, UsageError
+from c360lib.release import replay
 from c360lib.rules import CHANNELS, CURRENCY, PURPOSES, STEWARD_RULE
 from c360lib.schemas import REVIEWED
-from c360lib.sources import moments
+from c360lib.sources import load, moments
 from c360lib.storage.files import read_table
 from c360lib.storage.workspace import Workspace
 
@@ -35,6 +36,7 @@ def walk(workspace: Workspace, role: str | None, limit: int | None, at: int) -> 
     """Show pair after pair and record each answer at once, until the queue, the limit or the person's patience ends."""
     asked: set[str] = set()
     decided = 0
+    sources = cache(partial(replay.every_source, workspace))  # read once, when first needed
     if not _open(workspace, asked):
         click.echo(f"nothing waits for review in release {workspace.current()}")
         return
@@ -44,7 +46,7 @@ def walk(workspace: Workspace, role: str | None, limit: int | None, at: int) -> 
             row = open_rows[0]
             asked.add(_name(row))
             click.echo(f"\nPair {len(asked)}, {len(open_rows) - 1} more wait")
-            for line in (*side_by_side(row), "", *_effect_or_why_not(workspace, row)):
+            for line in (*side_by_side(row), "", *_effect_or_why_not(workspace, row, sources)):
                 click.echo(line)
             answer = click.prompt("\nsame, different, skip or quit", value_proc=_answer)
             if answer == "quit":
@@ -155,14 +157,14 @@ def _plain(text: str) -> str:
 
 
 # --- what a merge would do --------------------------------------------------------------------------------------------
-def _effect_or_why_not(workspace: Workspace, row: Row) -> list[str]:
+def _effect_or_why_not(workspace: Workspace, row: Row, sources: Callable[[], replay.Sources]) -> list[str]:
     try:
-        return list(effect(workspace, row))
+        return list(effect(workspace, row, sources()))
     except C360Error as error:
         return [f"What a merge would do is not known: {error}"]
 
 
-def effect(workspace: Workspace, row: Row) -> Iterator[str]:
+def effect(workspace: Workspace, row: Row, sources: replay.Sources | None = None) -> Iterator[str]:
     """What the next build would make of the two persons of a row of the queue if they were one: id, value, channels.
 
     Compares what is published with the layers run on the persons' rows, all decisions so far and this one counted.
@@ -170,9 +172,13 @@ def effect(workspace: Workspace, row: Row) -> Iterator[str]:
     left, right = row["left_record_id"], row["right_record_id"]
     before = (row["left_profile_id"], row["right_profile_id"])
     targets = ("customer_identity", "people", "value", "activation_candidates")
-    decided = [steward.typed_decision(workspace, left, right, steward.MUST_LINK)]
-    around = _around(workspace, before)
-    slices = explain.slice_tables(workspace, set(around), targets, decided)
+    decided = [
+        *load.decisions(workspace.steward_file),
+        steward.typed_decision(workspace, left, right, steward.MUST_LINK),
+    ]
+    homes = _homes(workspace)
+    ours = [record_id for record_id, home in homes.items() if home in before]
+    slices = replay.slice_tables(workspace, ours, targets, decided, sources)
     made = {name: table.to_pylist() for name, table in slices.items()}
     after = {account["record_id"]: account["profile_id"] for account in made["customer_identity"]}
     if after[left] != after[right]:
@@ -182,7 +188,7 @@ def effect(workspace: Workspace, row: Row) -> Iterator[str]:
     yield f"  person: {before[0]} and {before[1]} become {after[left]}"
     for account in made["customer_identity"]:
         record_id, profile_id = account["record_id"], account["profile_id"]
-        if around.get(record_id) in before and profile_id != after[left]:
+        if homes.get(record_id) in before and profile_id != after[left]:
             yield f"  account: {record_id} leaves them and is {profile_id}, because another decision keeps it apart"
     person = next(person["person"] for person in made["people"] if person["profile_id"] == after[left])
     cents = sum(worth["lifetime_value_cents"] for worth in made["value"] if worth["person"] == person)
@@ -193,22 +199,11 @@ def effect(workspace: Workspace, row: Row) -> Iterator[str]:
     )
 
 
-def _around(workspace: Workspace, profiles: tuple[str, str]) -> dict[str, str]:
-    """The accounts of the persons and of all whom evidence or decisions, heeded or not, tie to them: their profiles."""
-    accounts = read_table(workspace.table_file("silver", "customer_identity"), ["record_id", "profile_id"]).to_pylist()
-    home = {row["record_id"]: row["profile_id"] for row in accounts}
-    ties: dict[str, set[str]] = defaultdict(set)
-    edges = read_table(workspace.table_file("silver", "identity_edges"), ["left_record_id", "right_record_id"])
-    for edge in (*edges.to_pylist(), *steward.decisions(workspace)):
-        one, other = (home.get(edge[f"{side}_record_id"]) for side in ("left", "right"))
-        if one and other and one != other:
-            ties[one].add(other)
-            ties[other].add(one)
-    found, new = set(profiles), set(profiles)
-    while new:
-        new = {other for profile in new for other in ties[profile]} - found
-        found |= new
-    return {record_id: profile_id for record_id, profile_id in home.items() if profile_id in found}
+def _homes(workspace: Workspace) -> dict[str, str]:
+    """The profile that each account is in now."""
+    names = ["record_id", "profile_id"]
+    accounts = read_table(workspace.table_file("silver", "customer_identity"), names)
+    return dict(zip(*(accounts[name].to_pylist() for name in names), strict=True))
 
 
 def _money(cents: int) -> str:

@@ -48,7 +48,7 @@ def _decided_profiles(workspace: Workspace) -> set[tuple[str, str]]:
 
 def decisions(workspace: Workspace) -> list[Row]:
     """The usable rows of decisions.csv, typed, in the order of the file; ContractError where it cannot be read."""
-    rows = (row for batch in load.decisions(workspace) for row in batch.to_pylist())
+    rows = (row for batch in load.decisions(workspace.steward_file) for row in batch.to_pylist())
     return [row for row in rows if row["_is_usable"]]
 
 

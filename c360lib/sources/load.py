@@ -108,7 +108,7 @@ class Loader:
 
     def decisions(self) -> Frame:
         """The rows of the stewards' decisions."""
-        return self.engine.load(contract.typed_schema(STEWARD), self._counted(decisions(self.workspace)))
+        return self.engine.load(contract.typed_schema(STEWARD), self._counted(decisions(self.workspace.steward_file)))
 
     def _counted(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for typed in batches:
@@ -216,9 +216,8 @@ def _write_bronze(
     write_table(stage / "bronze" / f"{name}_bronze.{suffix}", schema, batches)
 
 
-def decisions(workspace: Workspace) -> Iterator[pa.RecordBatch]:
+def decisions(path: Path) -> Iterator[pa.RecordBatch]:
     """Typed rows of the stewards' decisions, in the order of the file; none where there is no file."""
-    path = workspace.steward_file
     if not path.exists():
         return
     header, blocks = open_raw(path, STEWARD)
