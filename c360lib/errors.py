@@ -25,5 +25,9 @@ class IntegrityError(C360Error):
     """What stands on disk is not what its manifest promises."""
 
 
+class EngineError(C360Error):
+    """An engine broke on something that it should have been able to do."""
+
+
 class UsageError(C360Error):
     """A call asks for something that does not exist or cannot be had: an unknown engine, profile, table or option."""

@@ -191,7 +191,27 @@ CHURN_HIGH_FROM_SCORE = 70
 
 VALUE_TIERS_CENTS = ((75_000, "high"), (25_000, "middle"), (1, "low"), (0, "none"))
 NEW_CUSTOMER_DAYS = 60
-SEGMENTS = ("prospect", "new", "champion", "loyal", "at_risk", "lapsed", "regular")
+
+
+class Condition(NamedTuple):
+    """`measure` is at least or at most so much; `measure` is a column of customer_360, or a digit of rfm_score."""
+
+    measure: str
+    at_least: int | None = None
+    at_most: int | None = None
+
+
+# The first whose conditions all hold, from the top; the last has none. R, F and M are the digits of rfm_score.
+SEGMENT_RULES: tuple[tuple[str, tuple[Condition, ...]], ...] = (
+    ("prospect", (Condition("rfm_frequency", at_most=0),)),
+    ("new", (Condition("clv_age_days", at_most=NEW_CUSTOMER_DAYS),)),
+    ("champion", (Condition("R", at_least=4), Condition("F", at_least=4), Condition("M", at_least=4))),
+    ("loyal", (Condition("R", at_least=3), Condition("F", at_least=3))),
+    ("lapsed", (Condition("R", at_most=1),)),
+    ("at_risk", (Condition("R", at_most=2), Condition("F", at_least=2))),
+    ("regular", ()),
+)
+SEGMENTS = tuple(name for name, _ in SEGMENT_RULES)
 SMALLEST_SEGMENT_PROFILES = 10
 
 # --- quality --------------------------------------------------------------------------------------------------------

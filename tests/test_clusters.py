@@ -116,7 +116,9 @@ def resolved(graph: Graph) -> tuple[pa.Table, pa.Table, pa.Table]:
     """Refused edges, clusters and bridges, by the layers."""
     tables = graph.tables()
     refused = clusters.refused_edges(*tables)
-    return refused, clusters.clusters(*tables, refused), clusters.bridge_pairs(*tables, refused)
+    accepted = clusters.accepted(*tables, refused)
+    linked, scores = tables[1], tables[3]
+    return refused, clusters.clusters(accepted, linked, scores), clusters.bridge_pairs(accepted, linked)
 
 
 @pytest.mark.usefixtures("small")

@@ -12,7 +12,7 @@ import pytest
 from c360lib.engines.base import Engine, Frame
 from c360lib.engines.open import open_engine
 from c360lib.engines.polars import Polars
-from c360lib.errors import UsageError
+from c360lib.errors import EngineError, UsageError
 from c360lib.layers import run
 from c360lib.layers.layer import Layer, Moment
 from c360lib.layers.pipeline import INPUTS, LAYERS, PUBLISHED
@@ -246,6 +246,17 @@ def test_what_a_layer_raises_reaches_the_caller(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(KeyError, match="missing"):
         trial.run([*layers[:1], Layer("d", trial.step("d"), ("a", "missing"))], {}, ["d"])
     assert ["a"] == trial.told
+
+
+def test_an_engine_that_breaks_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Polars panics with what is no Exception; the layer is named, and another engine."""
+    polars = pytest.importorskip("polars")
+
+    def broken(*_: object) -> Frame:
+        raise polars.exceptions.PanicException("called `Option::unwrap()` on a `None` value\nand more")
+
+    with pytest.raises(EngineError, match=r"in the layer b \(called .* value\);.* --engine duckdb"):
+        Trial(monkeypatch).run([Layer("b", broken, ())], {}, ["b"])
 
 
 def test_an_unknown_engine_is_a_misuse() -> None:

@@ -289,7 +289,8 @@ def test_links_of_the_model_make_the_components_that_networkx_makes() -> None:
             draw.shuffle(edges)
             scores = scored(*edges)
             refused = clusters.refused_edges(NO_HOLDERS, linked(40), NO_PAIRS, scores)
-            made = clusters.clusters(NO_HOLDERS, linked(40), NO_PAIRS, scores, refused).to_pylist()
+            held = clusters.accepted(NO_HOLDERS, linked(40), NO_PAIRS, scores, refused)
+            made = clusters.clusters(held, linked(40), scores).to_pylist()
             graph = nx.Graph([(a, b) for a, b, _ in edges])
             expected = {n: min(part) for part in nx.connected_components(graph) for n in part}
             assert expected == {r["node"]: r["person"] for r in made}

@@ -27,6 +27,7 @@ class Engine(ABC):
 
     is_cluster = False
     frees_by_reference = False  # a frame that is not computed yet holds what it reads
+    panics: tuple[type[BaseException], ...] = ()  # what it raises where it breaks itself, which is no Exception
 
     @abstractmethod
     def load(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Frame:

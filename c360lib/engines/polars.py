@@ -17,6 +17,7 @@ class Polars(Engine):
 
     def __init__(self) -> None:
         self._polars = import_engine("polars", "the core")
+        self.panics = (self._polars.exceptions.PanicException,)
 
     def load(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Frame:
         return self.load_table(pa.Table.from_batches(batches, schema))

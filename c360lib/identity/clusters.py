@@ -211,14 +211,42 @@ def _broken_constraint(
     return "cluster_too_large" if len(one) + len(other) > MAX_CLUSTER_ACCOUNTS else ""
 
 
-def clusters(holders: pa.Table, linked: pa.Table, pairs: pa.Table, scores: pa.Table, refused: pa.Table) -> pa.Table:
+def accepted(holders: pa.Table, linked: pa.Table, pairs: pa.Table, scores: pa.Table, refused: pa.Table) -> pa.Table:
+    """Evidence that holds: (rule, one, other, is_key), nodes.
+
+    Whole keys as they are, `one` the root that names the key and `other` a holder; and pairs: the remaining ones of
+    each key that was cut, links of stewards and of the model.
+    """
+    index = _Index(linked)
+    rule, root, node = (index.numbers(holders, name) for name in ("rule", "root", "node"))
+    is_key = ~np.isin(refused["rule"].to_numpy(), (STEWARD, MODEL))
+    keys = refused.filter(pa.array(is_key))
+    cut_keys = index.numbers(keys, "rule") * index.count + index.numbers(keys, "root")
+    cut = np.isin(rule * index.count + root, cut_keys)
+    left = [(r, a, b) for r, _, a, b in _pairs_within_keys(rule[cut], root[cut], node[cut])]
+    left += [(STEWARD, int(a), int(b)) for a, b in zip(*index.pairs(pairs, True), strict=True)]
+    left += [(MODEL, int(a), int(b)) for a, b, _ in zip(*index.links(scores), strict=True)]
+    no = {(r, *sorted(p)) for r, *p in zip(*(index.numbers(refused, n).tolist() for n in _EDGE), strict=True)}
+    ends = np.array([p for p in left if (p[0], *sorted(p[1:])) not in no], dtype=np.int64).reshape(-1, 3)
+    return pa.table(
+        {
+            "rule": np.concatenate([rule[~cut], ends[:, 0]]),
+            "one": index.nodes[np.concatenate([root[~cut], ends[:, 1]])],
+            "other": index.nodes[np.concatenate([node[~cut], ends[:, 2]])],
+            "is_key": np.repeat([True, False], [int((~cut).sum()), len(ends)]),
+        }
+    )
+
+
+def clusters(accepted: pa.Table, linked: pa.Table, scores: pa.Table) -> pa.Table:
     """Accounts that are not alone: (node, person, rule, probability).
 
     `person` is the node of the oldest account of the cluster, by (first_event_ts, record_id); `rule` the strongest
     accepted evidence for the account; `probability` the highest that the model gave to a link of it, 1 where none.
     """
     index = _Index(linked)
-    rule, left, right = _stars(_accepted(holders, pairs, scores, refused, index))
+    rule, left, right = (index.numbers(accepted, name) for name in ("rule", "one", "other"))
+    rule, left, right = (part[left != right] for part in (rule, left, right))  # the root of a key holds it too
     label = components(index.count, left, right)
     person = _oldest(label, index)
     best = np.full(index.count, _NEVER)
@@ -236,12 +264,6 @@ def clusters(holders: pa.Table, linked: pa.Table, pairs: pa.Table, scores: pa.Ta
     )
 
 
-def _stars(held: _Held) -> tuple[Ints, Ints, Ints]:
-    """Evidence as edges (rule, left, right): each whole key as a star around its root."""
-    rule, root, node = (part[held.keys[1] != held.keys[2]] for part in held.keys)
-    return tuple(np.concatenate(both) for both in zip((rule, node, root), held.pairs, strict=True))  # type: ignore[return-value]
-
-
 def _probability(scores: pa.Table, index: _Index) -> npt.NDArray[np.float64]:
     """The highest probability of a link of the model, for each account."""
     highest = np.zeros(index.count)
@@ -251,39 +273,17 @@ def _probability(scores: pa.Table, index: _Index) -> npt.NDArray[np.float64]:
     return np.where(highest > 0, highest, 1.0)
 
 
-class _Held(NamedTuple):
-    """Evidence that holds: (rule, root, node) of keys that are whole, (rule, left, right) of every other pair."""
-
-    keys: tuple[Ints, Ints, Ints]
-    pairs: tuple[Ints, Ints, Ints]
-
-
-def _accepted(holders: pa.Table, pairs: pa.Table, scores: pa.Table, refused: pa.Table, index: _Index) -> _Held:
-    """Whole keys as they are, the remaining pairs of each cut one, and links of stewards and of the model."""
-    rule, root, node = (index.numbers(holders, name) for name in ("rule", "root", "node"))
-    is_key = ~np.isin(refused["rule"].to_numpy(), (STEWARD, MODEL))
-    keys = refused.filter(pa.array(is_key))
-    cut_keys = index.numbers(keys, "rule") * index.count + index.numbers(keys, "root")
-    cut = np.isin(rule * index.count + root, cut_keys)
-    pairs_left = [(r, a, b) for r, _, a, b in _pairs_within_keys(rule[cut], root[cut], node[cut])]
-    pairs_left += [(STEWARD, int(a), int(b)) for a, b in zip(*index.pairs(pairs, True), strict=True)]
-    pairs_left += [(MODEL, int(a), int(b)) for a, b, _ in zip(*index.links(scores), strict=True)]
-    no = {(r, *sorted(p)) for r, *p in zip(*(index.numbers(refused, n).tolist() for n in _EDGE), strict=True)}
-    held = [pair for pair in pairs_left if (pair[0], *sorted(pair[1:])) not in no]
-    ends = np.array(held, dtype=np.int64).reshape(-1, 3)
-    return _Held((rule[~cut], root[~cut], node[~cut]), (ends[:, 0], ends[:, 1], ends[:, 2]))
-
-
-def bridge_pairs(holders: pa.Table, linked: pa.Table, pairs: pa.Table, scores: pa.Table, refused: pa.Table) -> pa.Table:
+def bridge_pairs(accepted: pa.Table, linked: pa.Table) -> pa.Table:
     """Pairs of accounts that alone hold two parts of their person together: (node, other), both ways round.
 
     Evidence of several rules for one pair is one edge. Of a whole key that three accounts or more hold, a ring stands
     for all pairs: it has no bridge either.
     """
     index = _Index(linked)
-    held = _accepted(holders, pairs, scores, refused, index)
-    from_, to = _rings(*held.keys)
-    left, right = np.concatenate([held.pairs[1], from_]), np.concatenate([held.pairs[2], to])
+    is_key = np.asarray(accepted["is_key"])
+    rule, one, other = (index.numbers(accepted, name) for name in ("rule", "one", "other"))
+    from_, to = _rings(rule[is_key], one[is_key], other[is_key])
+    left, right = np.concatenate([one[~is_key], from_]), np.concatenate([other[~is_key], to])
     alone = bridges(index.count, left, right)
     left, right = left[alone], right[alone]
     places = np.unique(np.minimum(left, right) * max(index.count, 1) + np.maximum(left, right))

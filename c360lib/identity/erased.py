@@ -90,7 +90,8 @@ def larger(
     linked = _together([linked.select(_ACCOUNT), near.filter(unknown).select(_ACCOUNT)])
     pairs, scored = _together([pairs, erased_pairs]), _together([scores, erased_scores])
     refused = clusters.refused_edges(holders, linked, pairs, scored)
-    persons = clusters.clusters(holders, linked, pairs, scored, refused).select(["node", "person"])
+    accepted = clusters.accepted(holders, linked, pairs, scored, refused)
+    persons = clusters.clusters(accepted, linked, scored).select(["node", "person"])
     torn = persons.filter(pc.is_in(persons["node"], ours))["person"]
     persons = persons.filter(pc.is_in(persons["person"], torn)).rename_columns(["node", "larger"])
     return persons.append_column("is_erased", pc.is_in(persons["node"], ours)).cast(LARGER_SCHEMA)

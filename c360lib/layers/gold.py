@@ -14,7 +14,7 @@ from c360lib import rules
 from c360lib.engines.base import Frame
 from c360lib.engines.kernels import null_of
 from c360lib.layers.measures import banded, half_up
-from c360lib.rules import SECONDS_PER_DAY
+from c360lib.rules import SECONDS_PER_DAY, Condition
 from c360lib.schemas import GOLD
 
 _INT = nw.Int64()
@@ -82,25 +82,25 @@ def _tier(cents: Expr) -> Expr:
 
 
 def _segment() -> Expr:
-    """First rule that holds, in this order; see docs/data-dictionary.md."""
-    recency = banded(nw.col("rfm_recency_days"), rules.RFM_RECENCY_BANDS_DAYS)
-    frequency = banded(nw.col("rfm_frequency"), rules.RFM_FREQUENCY_BANDS_ORDERS)
-    monetary = banded(nw.col("rfm_monetary_cents"), rules.RFM_MONETARY_BANDS_CENTS)
-    return (
-        nw.when(nw.col("rfm_frequency") == 0)
-        .then(nw.lit("prospect"))
-        .when(nw.col("clv_age_days") <= rules.NEW_CUSTOMER_DAYS)
-        .then(nw.lit("new"))
-        .when((recency >= 4) & (frequency >= 4) & (monetary >= 4))
-        .then(nw.lit("champion"))
-        .when((recency >= 3) & (frequency >= 3))
-        .then(nw.lit("loyal"))
-        .when(recency == 1)
-        .then(nw.lit("lapsed"))
-        .when((recency <= 2) & (frequency >= 2))
-        .then(nw.lit("at_risk"))
-        .otherwise(nw.lit("regular"))
-    )
+    """The first of rules.SEGMENT_RULES that holds."""
+    measures = {
+        "R": banded(nw.col("rfm_recency_days"), rules.RFM_RECENCY_BANDS_DAYS),
+        "F": banded(nw.col("rfm_frequency"), rules.RFM_FREQUENCY_BANDS_ORDERS),
+        "M": banded(nw.col("rfm_monetary_cents"), rules.RFM_MONETARY_BANDS_CENTS),
+    }
+    found: Any = nw
+    *tried, (other, _) = rules.SEGMENT_RULES
+    for name, conditions in tried:
+        held = [_holds(measures.get(each.measure, nw.col(each.measure)), each) for each in conditions]
+        found = found.when(nw.all_horizontal(*held, ignore_nulls=False)).then(nw.lit(name))
+    segment: Expr = found.otherwise(nw.lit(other))
+    return segment
+
+
+def _holds(measure: Expr, condition: Condition) -> Expr:
+    if condition.at_least is not None:
+        return measure >= condition.at_least
+    return measure <= condition.at_most
 
 
 def segment_summary(customers: Frame) -> Frame:

@@ -94,11 +94,12 @@ LAYERS: tuple[Layer, ...] = (
     ),
     Layer("review_keys", from_tables(review.keys), ("account_states", "refused", "match_scores"), kept=True),
     Layer(
-        "clusters",
-        from_tables(clusters.clusters),
+        "accepted",
+        from_tables(clusters.accepted),
         ("key_holders", "linked", "steward_pairs", "match_scores", "refused"),
         on_driver=True,
     ),
+    Layer("clusters", from_tables(clusters.clusters), ("accepted", "linked", "match_scores"), on_driver=True),
     # who is who with the accounts that are erased
     Layer("erased_pairs", from_tables_at(erased.pairs), ("decisions_rows", "accounts", "erased_states")),
     Layer("erased_fields", from_tables(erased.fields), ("match_fields", "erased_states", "model_asked")),
@@ -131,12 +132,7 @@ LAYERS: tuple[Layer, ...] = (
     Layer("erased_contacts", from_tables(consent.contacts), ("erased_states", "erased_doubts")),
     # what is published of that, at once, so that what it was found by is freed
     Layer("customer_identity", from_tables(evidence.customer_identity), ("identified", "people")),
-    Layer(
-        "bridge_pairs",
-        from_tables(clusters.bridge_pairs),
-        ("key_holders", "linked", "steward_pairs", "match_scores", "refused"),
-        on_driver=True,
-    ),
+    Layer("bridge_pairs", from_tables(clusters.bridge_pairs), ("accepted", "linked"), on_driver=True),
     Layer(
         "identity_edges",
         from_tables(evidence.edges),

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from c360lib.engines.base import Engine, Frame
+from c360lib.errors import EngineError
 from c360lib.layers.layer import Layer, Moment
 from c360lib.layers.pipeline import LAYERS, PUBLISHED
 
@@ -26,7 +27,13 @@ def run_layers(
     held = _Held(engine, inputs, uses)
     for layer in plan:
         read_twice = layer.kept or (uses[layer.name] > 1 and not layer.view)
-        made = _made(engine, layer, at, read_twice, [held.frame(name) for name in layer.inputs])
+        try:
+            made = _made(engine, layer, at, read_twice, [held.frame(name) for name in layer.inputs])
+        except engine.panics as error:
+            raise EngineError(
+                f"the engine broke in the layer {layer.name} ({str(error).splitlines()[0]}); this is a fault of the "
+                "engine, not of your data: build with --engine duckdb, and please report it"
+            ) from None
         is_computed = read_twice or layer.on_driver or engine.frees_by_reference
         held.put(layer.name, made, () if is_computed else layer.inputs)
         for name in layer.inputs if is_computed else ():
