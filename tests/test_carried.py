@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from c360lib.commands.explain import explain
 from c360lib.engines.base import Engine
+from c360lib.storage.workspace import Workspace
 from tests.support import Scene, World, account, consent, decision, erasure, order, touch
+from tests.test_leaks import built
 
 scene = Scene("activation_candidates", "customer_identity", "consent_events", "identity_edges")
 WHO = {"first_name": "Ada", "date_of_birth": "1980-01-01"}
@@ -164,3 +168,11 @@ def test_several_erased_accounts_may_have_been_the_tie(made: World) -> None:
 def test_an_account_that_was_deleted_before_it_was_erased_tied_them_too(made: World) -> None:
     """A deleted account still belongs to its person."""
     assert {"P-crm:b": ("denied", "2"), "P-crm:c": ("denied", "2")} == state(made)
+
+
+def test_what_is_explained_of_it_is_what_gold_says(tmp_path: Path) -> None:
+    """The erased account is no part of the profile, and still a tie that the slice follows."""
+    ours = Workspace(tmp_path)
+    built(ours, B, A, C, ERASED, consent("1", "b", "granted"), consent("2", "c", "withdrawn", "2026-06-02"))
+    for profile in ("P-crm:b", "P-crm:c"):
+        assert "marketing by email: blocked: withdrawn, proof 2" in explain(tmp_path, profile)
