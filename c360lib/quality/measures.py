@@ -151,7 +151,7 @@ def _opened_measures(files: Files, record: dict[str, Any], before: Path | None) 
     if before is None:
         told = "not compared: the release before is no longer kept"
         return [Measure(name, "none", "", INFO, told)]
-    if read_json(before / "manifest.json").get("recipe") != record["recipe"]:
+    if read_json(before / "manifest.json").get("recipe") != record.get("recipe"):
         told = "not compared: the release before was made from other generated data"
         return [Measure(name, "none", "", INFO, told)]
     opened = opened_without_grant(files, Files(before))
