@@ -216,7 +216,7 @@ def test_calling_the_library_is_told_and_does_not_pass(desk: Desk) -> None:
 
         return value
 
-    for answer, home in ((by_global, "c360lib.layers.consent"), (by_import, "c360lib.layers.gold")):
+    for answer, home in ((by_global, "c360lib.layers.consent"), (by_import, "c360lib.layers.measures")):
         result = desk.check("tried.total", answer)
 
         assert "not yet" == result.outcome

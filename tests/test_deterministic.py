@@ -1,4 +1,4 @@
-"""Shared keys beside a plain reading of the rules; the driver's way beside the expressions that Spark runs."""
+"""Shared keys beside a plain reading of the rules."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def told(found: pa.Table) -> Held:
 
 
 def test_shared_keys_are_those_of_a_plain_reading(engine: Engine) -> None:
-    """On the driver and as expressions; no account, one account and accounts without any value share nothing."""
+    """No account, one account and accounts without any value share nothing."""
     for seed in range(20):
         rows = accounts(seed)
         expected = {
@@ -72,11 +72,14 @@ def test_shared_keys_are_those_of_a_plain_reading(engine: Engine) -> None:
             for _, nodes in groups(rows, number)
             for node in nodes
         }
-        assert expected == told(deterministic.shared_keys(table(rows)))
-        frame = engine.load_table(table(rows))
-        assert expected == told(engine.table(deterministic.shared_keys_on_spark(frame)))
+        assert expected == told(shared(engine, rows))
     for few in ([], accounts(1, 1), [{"node": 1}, {"node": 2}]):
-        assert not len(deterministic.shared_keys(table(few)))
+        assert not len(shared(engine, few))
+
+
+def shared(engine: Engine, rows: Rows) -> pa.Table:
+    """The layer shared_keys on these accounts."""
+    return engine.table(deterministic.shared_keys(engine.load_table(table(rows))))
 
 
 def test_holders_of_a_blocked_key_are_left_out(engine: Engine) -> None:
@@ -95,8 +98,6 @@ def test_holders_of_a_blocked_key_are_left_out(engine: Engine) -> None:
             if (number, text) not in chosen
             for node in nodes
         }
-        keys = deterministic.shared_keys(table(rows))
-        assert expected == told(deterministic.key_holders(keys, table(rows), blocked))
-        frames = [engine.load_table(part) for part in (keys, table(rows), blocked)]
-        assert expected == told(engine.table(deterministic.key_holders_on_spark(*frames)))
+        frames = [engine.load_table(part) for part in (shared(engine, rows), table(rows), blocked)]
+        assert expected == told(engine.table(deterministic.key_holders(*frames)))
     assert is_shared_text

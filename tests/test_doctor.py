@@ -32,13 +32,13 @@ def test_an_old_python_is_told_with_what_to_do(tmp_path: Path) -> None:
 
 def test_missing_packages_are_named_with_the_command_that_brings_them(tmp_path: Path) -> None:
     """What the course needs is needed; an engine is not."""
-    lacking = {"jupyterlab", "polars"}
+    lacking = {"jupyterlab", "duckdb"}
     findings = examine(tmp_path, installed=lambda name: None if name in lacking else "1.0")
 
     course, engines = (found(findings, f"packages of the extra {extra}") for extra in ("course", "engines"))
-    assert (False, True, "missing jupyterlab") == (course.is_well, course.is_needed, course.found)
+    assert (False, True, "missing duckdb, jupyterlab") == (course.is_well, course.is_needed, course.found)
     assert '-m pip install -e ".[course]"' in course.advice
-    assert engines.line.startswith("absent  packages of the extra engines: missing polars")
+    assert engines.line.startswith("absent  packages of the extra engines: missing duckdb")
 
 
 def test_an_extra_that_takes_in_another_needs_its_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

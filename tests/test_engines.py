@@ -184,8 +184,8 @@ def test_only_duckdb_keeps_a_limit(engine: str) -> None:
 
 def test_an_engine_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message says how to install it."""
-    monkeypatch.setitem(__import__("sys").modules, "polars", None)
+    monkeypatch.setitem(__import__("sys").modules, "duckdb", None)
     with pytest.raises(
-        UsageError, match=r"the package polars is not installed; install it with: pip install 'c360\[engines\]'"
+        UsageError, match=r"the package duckdb is not installed; install it with: pip install 'c360\[engines\]'"
     ):
-        open_engine("polars")
+        open_engine("duckdb")

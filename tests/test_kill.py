@@ -132,8 +132,8 @@ def test_fifty_killed_builds_leave_a_whole_release(inputs: tuple[Input, Input], 
 EVERY_STEP = """
 import os, shutil, signal, sys
 from pathlib import Path
-from c360lib.files import file_sha256, write_json
-from c360lib.workspace import LAYER_FOLDERS, Workspace
+from c360lib.storage.files import file_sha256, write_json
+from c360lib.storage.workspace import LAYER_FOLDERS, Workspace
 
 CHANGES = {"os.rename", "os.link", "os.remove", "os.rmdir", "os.mkdir", "os.chmod", "shutil.rmtree"}
 template, root = Path(sys.argv[1]), Path(sys.argv[2])

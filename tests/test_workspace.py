@@ -174,7 +174,7 @@ def test_a_json_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
 # --- one at a time ----------------------------------------------------------------------------------------------------
 HOLDER = """
 import sys
-from c360lib.workspace import Workspace
+from c360lib.storage.workspace import Workspace
 with Workspace(sys.argv[1]).locked():
     print("held", flush=True)
     sys.stdin.read()

@@ -68,13 +68,14 @@ def frame_of(native: Any) -> Frame:
     return frame
 
 
-def import_engine(module: str, extra: str) -> Any:
+def import_engine(module: str, extra: str = "") -> Any:
     """An engine's package; UsageError that says how to install it where it is not there."""
     try:
         return importlib.import_module(module)
     except ImportError:
         package = module.split(".")[0]
+        wanted, words = (f"c360[{extra}]", f" {extra}") if extra else ("c360", "")
         raise UsageError(
-            f"engine {package}: the package {package} is not installed; install it with: pip install 'c360[{extra}]' "
-            f"(in a clone: python3 tools/setup_env.py {extra})"
+            f"engine {package}: the package {package} is not installed; install it with: pip install '{wanted}' "
+            f"(in a clone: python3 tools/setup_env.py{words})"
         ) from None

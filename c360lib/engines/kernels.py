@@ -30,7 +30,7 @@ def with_columns_of(frame: Frame, other: Frame, on: str) -> Frame:
     """
     if not frame.implementation.is_polars():
         return frame.join(other, on=on, how="left")
-    polars = import_engine("polars", "the core")
+    polars = import_engine("polars")
     rows, others = (part.to_native().collect() for part in (frame, other))
     at = _places(rows[on].fill_null(_ABSENT).to_numpy(), others[on].to_numpy())
     place = polars.Series(pa.array(at, pa.uint32(), mask=at < 0))

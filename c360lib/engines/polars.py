@@ -16,7 +16,7 @@ class Polars(Engine):
     frees_by_reference = True
 
     def __init__(self) -> None:
-        self._polars = import_engine("polars", "the core")
+        self._polars = import_engine("polars")
         self.panics = (self._polars.exceptions.PanicException,)
 
     def load(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Frame:

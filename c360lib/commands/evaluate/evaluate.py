@@ -30,7 +30,7 @@ from c360lib.layers.run import run_layers
 from c360lib.release import models, replay
 from c360lib.release.models import model_asked
 from c360lib.schemas import STEWARD, TRUTH
-from c360lib.sources import moments, raw, typed
+from c360lib.sources import load, moments, raw, typed
 from c360lib.storage.files import read_csv, read_table
 from c360lib.storage.workspace import Workspace
 
@@ -224,7 +224,7 @@ def matching(engine: Engine, workspace: Workspace, asked: str) -> Matching:
     tables = {}
     for name, frame in run_layers(engine, frames, at, _EVIDENCE):
         tables[name] = engine.table(frame)
-    return Matching(engine, at, tables, list(replay.decisions(workspace)))
+    return Matching(engine, at, tables, list(load.decisions(workspace.steward_file)))
 
 
 def _try_out(
