@@ -1,4 +1,4 @@
-"""Declared rules to evidence: which accounts share which key. Works on accounts as `silver.accounts` gives them.
+"""Declared rules to evidence: which accounts share which key. Works on accounts as `people.accounts` gives them.
 
 A key is the tuple of a rule's columns; an account that lacks one of them has no key of that rule.
 """

@@ -63,7 +63,7 @@ def fields(match_fields: Frame, erased_states: Frame, wanted: Frame) -> Frame:
 
 
 def scores(fields: pa.Table, erased_states: pa.Table, model: pa.Table) -> pa.Table:
-    """Pairs of an erased account that the model puts in a band, as `probabilistic.scores`."""
+    """Pairs of an erased account that the model puts in a band, as `score.scores`."""
     return score.scores_of(fields, erased_states["node"].to_pylist(), model)
 
 

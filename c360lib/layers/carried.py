@@ -18,7 +18,7 @@ from c360lib.schemas import RAW
 
 
 def directory(erased_states: Frame, doubts: Frame) -> Frame:
-    """The entries of erased accounts, as `silver.directory` has them of others: each a person by itself."""
+    """The entries of erased accounts, as `people.directory` has them of others: each a person by itself."""
     return in_directory(erased_states.with_columns(person=nw.col("node")), doubts)
 
 

@@ -50,10 +50,11 @@ def choices(consents: Frame, touches: Frame) -> Frame:
     when it came in, `late_at` the same of a refusal that came in so long after it was made that it also shuts what
     was granted until it came. What a row cannot tell is taken as a refusal.
     """
-    return nw.concat([_said(consents), _agreed(consents), _left(touches)])
+    contested = _contested(consents)
+    return nw.concat([_said(consents, contested), _agreed(consents, contested), _left(touches)])
 
 
-def _said(consents: Frame) -> Frame:
+def _said(consents: Frame, contested: Frame) -> Frame:
     """Refusals, grants that no other row of their event contradicts, and rows that cannot be used."""
     status, is_usable = nw.col("status"), nw.col("disposition") != QUARANTINED
     word = (
@@ -66,8 +67,7 @@ def _said(consents: Frame) -> Frame:
         .otherwise(_reason("withdrawn"))
     )
     rows = consents.filter(nw.col("disposition").is_in(_HEARD) & ~nw.col("person").is_null())
-    contested = _contested(consents).select("_entity", is_contested=nw.lit(True))
-    rows = rows.join(contested, on="_entity", how="left")
+    rows = rows.join(contested.with_columns(is_contested=nw.lit(True)), on="_entity", how="left")
     rows = rows.with_columns(reason=word)
     rows = rows.filter(nw.col("is_contested").is_null() | (nw.col("reason") != GRANTED))
     dated = nw.when(nw.col("reason") == GRANTED).then(_granted_at()).otherwise(_refused_at(is_usable))
@@ -121,9 +121,9 @@ def _contested(consents: Frame) -> Frame:
     return several.unique("_entity")
 
 
-def _agreed(consents: Frame) -> Frame:
+def _agreed(consents: Frame, contested: Frame) -> Frame:
     """What every content of a contested event grants: dated and ended by the earliest of them."""
-    rows = rows_of(consents, _contested(consents), "_entity")
+    rows = rows_of(consents, contested, "_entity")
     rows = rows.filter(nw.col("disposition").is_in([CURRENT, CONFLICT, ERASED]))
     contents = rows.group_by("_entity").agg(_contents=nw.len())
     grants = rows.filter((nw.col("status") == "granted") & ~nw.col("person").is_null())

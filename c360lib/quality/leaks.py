@@ -192,8 +192,12 @@ def _moment_of(row: Row) -> tuple[int, int]:
 
 
 def _quarantined(files: Files) -> list[Row]:
-    """Quarantined rows, each with its cells: source, row_number, rule, record_id (None: unreadable) and its columns."""
+    """Quarantined rows of accounts and of what can say no, each with its cells.
+
+    (source, row_number, rule, record_id, the columns of its source); record_id is None where it cannot be read.
+    """
     rows = files.read("quarantine", ["source", "row_number", "rule", "row"])
+    rows = rows.filter(pc.is_in(rows["source"], pa.array(["customers", *ATTRIBUTABLE])))
     found = []
     for kept in rows.to_pylist():
         cell = {name: value.strip() for name, value in json.loads(kept.pop("row")).items()}
