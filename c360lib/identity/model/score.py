@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from c360lib import rules
 from c360lib.engines.base import Frame, frame_of
@@ -33,6 +34,7 @@ from c360lib.errors import ContractError
 from c360lib.identity.model import on_spark, prepare, train
 from c360lib.sources.match_keys import KEYS
 
+_HELD = ["rule", "root", "node"]
 MODES = ("deterministic", "probabilistic")
 MODEL_SCHEMA = pa.schema([("model", pa.string())])
 ASKED_SCHEMA = pa.schema([("asked", pa.string())])
@@ -150,12 +152,7 @@ def scores(
     if settings is None or len(fields) < 2:
         return SCORES_SCHEMA.empty_table()
     with prepare.prepared(fields) as connection:
-        predicted = train.duckdb_linker(connection, "prepared", settings).inference.predict(
-            threshold_match_weight=review_from / 1000
-        )
-        connection.register("holders", holders.select(["rule", "root", "node"]))
-        connection.sql(f"from {predicted.physical_name}").create_view("predicted")
-        return connection.sql(_scored(settings, link_from)).to_arrow_table().cast(SCORES_SCHEMA)
+        return _weighed(connection, "prepared", settings, holders, link_from, review_from)
 
 
 def scores_of(fields: pa.Table, nodes: Sequence[int], model: pa.Table) -> pa.Table:
@@ -169,14 +166,23 @@ def scores_of(fields: pa.Table, nodes: Sequence[int], model: pa.Table) -> pa.Tab
         connection.execute("create table ours as from prepared semi join asked using (node)")
         near = " union ".join(f"select l.* from prepared l join ours r on {rule}" for rule in blocking)
         connection.execute(f"create table near as {near}")
-        predicted = train.duckdb_linker(connection, "near", settings).inference.predict(
-            threshold_match_weight=rules.MODEL_REVIEW_WEIGHT_MILLIBITS / 1000
-        )
-        connection.sql(
-            f"from {predicted.physical_name} where node_l in (from asked) or node_r in (from asked)"
-        ).create_view("predicted")
-        connection.register("holders", pa.table({name: pa.array([], pa.int64()) for name in ("rule", "root", "node")}))
-        return connection.sql(_scored(settings, rules.MODEL_LINK_WEIGHT_MILLIBITS)).to_arrow_table().cast(SCORES_SCHEMA)
+        nobody = pa.table({name: pa.array([], pa.int64()) for name in _HELD})
+        bands = rules.MODEL_LINK_WEIGHT_MILLIBITS, rules.MODEL_REVIEW_WEIGHT_MILLIBITS
+        found = _weighed(connection, "near", settings, nobody, *bands)
+    ours = pa.array(nodes, pa.int64())
+    return found.filter(pc.or_(pc.is_in(found["left"], ours), pc.is_in(found["right"], ours)))
+
+
+def _weighed(
+    connection: Any, table: str, settings: dict[str, Any], holders: pa.Table, link_from: int, review_from: int
+) -> pa.Table:
+    """The pairs of a prepared table that are in a band, without those that share a key of the holders."""
+    predicted = train.duckdb_linker(connection, table, settings).inference.predict(
+        threshold_match_weight=review_from / 1000
+    )
+    connection.register("holders", holders.select(_HELD))
+    connection.sql(f"from {predicted.physical_name}").create_view("predicted")
+    return connection.sql(_scored(settings, link_from)).to_arrow_table().cast(SCORES_SCHEMA)
 
 
 def scores_on_spark(fields: Frame, model: Frame, holders: Frame) -> Frame:
