@@ -37,29 +37,22 @@ def of_larger(larger: Frame, choices: Frame, erased_choices: Frame) -> Frame:
 
 
 def shut(choices: Frame, contacts: Frame, erased_contacts: Frame, as_of: int) -> Frame:
-    """Slots of larger persons that their latest choice leaves shut: (person, purpose, channel, reason, at)."""
+    """Slots of larger persons that their latest choice leaves shut: (person, purpose, channel, status, at)."""
     spoken = consent.spoken(choices)
-    latest = consent.latest(spoken)
-    state = consent.state(latest, consent.overtaken(latest, spoken), consent.unreadable(spoken), as_of)
+    state = consent.state(consent.latest(spoken), spoken, as_of)
     known = consent.reached(state, nw.concat([contacts, erased_contacts]))
-    return consent.of_slots(known.filter(nw.col("reason") > consent.GRANTED))
+    return known.filter(nw.col("status") != consent.GRANTED).select("person", "purpose", "channel", "status", "at")
 
 
 def carried(larger: Frame, choices: Frame, identified: Frame) -> Frame:
     """Refusals that each account which remains takes over from its larger person, as `consent.choices`."""
-    refusals = choices.filter(nw.col("reason") > consent.GRANTED).drop("node")
+    refusals = choices.filter(nw.col("status") != consent.GRANTED).drop("node")
     return _of_each(refusals, larger, identified).select(consent.CHOICE)
 
 
 def held(larger: Frame, shut: Frame, identified: Frame) -> Frame:
-    """Slots that were shut in a larger person, of the persons that its accounts are now: (slot, held_reason, held_at).
-
-    Of several the last, then the last reason.
-    """
-    rows = consent.with_slot(_of_each(shut, larger, identified))
-    rows = rows.select("slot", "at", held_reason="reason", order=nw.col("at") * len(consent.REASONS) + nw.col("reason"))
-    rows = rows.with_columns(_most=nw.col("order").max().over("slot")).filter(nw.col("order") == nw.col("_most"))
-    return rows.unique("slot").select("slot", "held_reason", held_at="at")
+    """Slots that were shut in a larger person, of the persons that its accounts are now, as `consent.held` has them."""
+    return consent.held(_of_each(shut, larger, identified))
 
 
 def _of_each(rows: Frame, larger: Frame, identified: Frame) -> Frame:

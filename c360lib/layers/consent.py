@@ -1,7 +1,8 @@
 """Consent history to consent state at a moment, and to who may be reached how.
 
 Everything is decided per person, purpose and channel (a *slot*), by when the choice was made, never by when it was
-loaded. What cannot be read, is not known or comes from a deleted account blocks.
+loaded. What cannot be read, is not known or comes from a deleted account blocks. A `status` is granted, or why not: one
+of the block reasons of activation_candidates.
 """
 
 from __future__ import annotations
@@ -10,10 +11,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import narwhals as nw
-import pyarrow as pa
 
 from c360lib.engines.base import Frame
-from c360lib.engines.kernels import latest_per, named, null_of, rows_of, with_columns_of
+from c360lib.engines.kernels import latest_per, null_of, rows_of, with_columns_of
 from c360lib.layers.dispositions import CONFLICT, CURRENT, ERASED, QUARANTINED
 from c360lib.rules import (
     CHANNEL_IDENTIFIER,
@@ -28,27 +28,25 @@ from c360lib.rules import (
 from c360lib.schemas import GOLD
 from c360lib.sources import moments
 
-_INT, _SMALL = nw.Int64(), nw.Int8()
-_SLOTS = len(PURPOSES) * len(CHANNELS)
+GRANTED, UNREADABLE = "granted", "consent_unreadable"
 REASONS = GOLD["activation_candidates"].column("block_reason").allowed
-GRANTED = -1
-_EVERY = -1
+CHOICE = (
+    *("person", "node", "is_account_deleted", "purpose", "channel", "status"),
+    *("at", "arrived", "late_at", "expires_ts", "proof"),
+)
+SLOT = ("slot", "person", "purpose", "channel")
 _EARLIEST = moments.moment(EARLIEST_CHOICE)
 _NEVER = 1 << 40  # seconds: later than any date
 _HEARD = (CURRENT, CONFLICT, QUARANTINED)
-CHOICE = (
-    *("person", "node", "is_account_deleted", "purpose", "channel", "reason"),
-    *("at", "arrived", "late_at", "expires_ts", "proof"),
-)
 
 
+# --- what was said ----------------------------------------------------------------------------------------------------
 def choices(consents: Frame, touches: Frame) -> Frame:
-    """All that was said by accounts that are known, one row a choice, purpose and channel by number; -1 is all of them.
+    """All that was said by accounts that are known, one row per choice: the columns CHOICE.
 
-    (person, node, is_account_deleted, purpose, channel, reason, at, arrived, late_at, expires_ts, proof). `reason` is a
-    refusal's number among the block reasons, or -1: a grant. `at` is the moment that the choice is dated by, `arrived`
-    when it came in, `late_at` the same of a refusal that came in so long after it was made that it also shuts what
-    was granted until it came. What a row cannot tell is taken as a refusal.
+    A purpose or channel that is not one of ours, such as `any`, stands for all of them. `at` is the moment that the
+    choice is dated by, `arrived` when it came in, `late_at` the same of a refusal that came in so long after it was
+    made that it also shuts what was granted until it came. What a row cannot tell is taken as a refusal.
     """
     contested = _contested(consents)
     return nw.concat([_said(consents, contested), _agreed(consents, contested), _left(touches)])
@@ -56,45 +54,43 @@ def choices(consents: Frame, touches: Frame) -> Frame:
 
 def _said(consents: Frame, contested: Frame) -> Frame:
     """Refusals, grants that no other row of their event contradicts, and rows that cannot be used."""
-    status, is_usable = nw.col("status"), nw.col("disposition") != QUARANTINED
-    word = (
-        nw.when((status == "granted") & is_usable)
-        .then(_lit(GRANTED))
-        .when(status.is_null() | (status == "granted"))
-        .then(_reason("consent_unreadable"))
-        .when(status == "denied")
-        .then(_reason("denied"))
-        .otherwise(_reason("withdrawn"))
+    told, is_usable = nw.col("status"), nw.col("disposition") != QUARANTINED
+    status = (
+        nw.when((told == GRANTED) & is_usable)
+        .then(nw.lit(GRANTED))
+        .when(told.is_null() | (told == GRANTED))
+        .then(nw.lit(UNREADABLE))
+        .when(told == "denied")
+        .then(nw.lit("denied"))
+        .otherwise(nw.lit("withdrawn"))
     )
     rows = consents.filter(nw.col("disposition").is_in(_HEARD) & ~nw.col("person").is_null())
     rows = rows.join(contested.with_columns(is_contested=nw.lit(True)), on="_entity", how="left")
-    rows = rows.with_columns(reason=word)
-    rows = rows.filter(nw.col("is_contested").is_null() | (nw.col("reason") != GRANTED))
-    dated = nw.when(nw.col("reason") == GRANTED).then(_granted_at()).otherwise(_refused_at(is_usable))
-    return _told(rows, dated, _number("purpose", PURPOSES), nw.col("event_id"))
+    rows = rows.with_columns(status=status)
+    rows = rows.filter(nw.col("is_contested").is_null() | _is_refusal())
+    dated = nw.when(_is_refusal()).then(_refused_at(is_usable)).otherwise(_granted_at())
+    return _told(rows, dated, nw.col("event_id"))
 
 
 def _left(touches: Frame) -> Frame:
     """Unsubscribes, and touches that may have been one: withdrawals of marketing on their channel."""
     may_be_one = nw.col("event_name").fill_null("unsubscribed") == "unsubscribed"
     rows = touches.filter(nw.col("disposition").is_in(_HEARD) & ~nw.col("person").is_null() & may_be_one)
-    rows = rows.with_columns(reason=_reason("withdrawn"), expires_ts=null_of(nw.col("event_ts")))
-    proof = nw.concat_str([nw.lit("campaign_events:"), nw.col("event_id")])
-    return _told(rows, _refused_at(), _lit(PURPOSES.index(UNSUBSCRIBE_PURPOSE)), proof)
+    rows = rows.with_columns(
+        status=nw.lit("withdrawn"), purpose=nw.lit(UNSUBSCRIBE_PURPOSE), expires_ts=null_of(nw.col("event_ts"))
+    )
+    return _told(rows, _refused_at(), nw.concat_str([nw.lit("campaign_events:"), nw.col("event_id")]))
 
 
-def _told(rows: Frame, at: nw.Expr, purpose: nw.Expr, proof: nw.Expr) -> Frame:
-    """Rows with (person, node, ..., reason) as `choices` gives them."""
-    rows = rows.with_columns(at=at, arrived=nw.col("ingest_ts").fill_null(_NEVER))
-    delay = nw.col("arrived") - nw.col("at")
-    is_late = (nw.col("reason") != GRANTED) & (delay > MAX_CHOICE_DELAY_DAYS * SECONDS_PER_DAY)
-    return rows.select(
-        *("person", "node", "is_account_deleted", "reason", "at", "arrived", "expires_ts"),
-        purpose=purpose,
-        channel=_number("channel", CHANNELS),
-        late_at=nw.when(is_late).then(nw.col("arrived")),
-        proof=proof.fill_null(""),
-    ).select(*CHOICE)
+def _told(rows: Frame, at: nw.Expr, proof: nw.Expr) -> Frame:
+    """Rows with their `status` as `choices` gives them."""
+    rows = rows.with_columns(at=at, arrived=nw.col("ingest_ts").fill_null(_NEVER), proof=proof.fill_null(""))
+    is_late = _is_refusal() & (nw.col("arrived") - nw.col("at") > MAX_CHOICE_DELAY_DAYS * SECONDS_PER_DAY)
+    return rows.with_columns(late_at=nw.when(is_late).then(nw.col("arrived"))).select(*CHOICE)
+
+
+def _is_refusal() -> nw.Expr:
+    return nw.col("status") != GRANTED
 
 
 def _granted_at() -> nw.Expr:
@@ -126,189 +122,134 @@ def _agreed(consents: Frame, contested: Frame) -> Frame:
     rows = rows_of(consents, contested, "_entity")
     rows = rows.filter(nw.col("disposition").is_in([CURRENT, CONFLICT, ERASED]))
     contents = rows.group_by("_entity").agg(_contents=nw.len())
-    grants = rows.filter((nw.col("status") == "granted") & ~nw.col("person").is_null())
+    grants = rows.filter((nw.col("status") == GRANTED) & ~nw.col("person").is_null())
     grants = grants.filter(nw.col("disposition") != ERASED).with_columns(at=_granted_at())
-    grants = _by_channel(grants.with_columns(channel=_number("channel", CHANNELS)))
     key = ["_entity", "person", "node", "is_account_deleted", "purpose", "channel", "event_id"]
-    agreed = grants.group_by(key).agg(
-        at=nw.col("at").min(),
-        arrived=nw.col("ingest_ts").min(),
-        expires_ts=nw.col("expires_ts").min(),
-        _grants=nw.len(),
+    agreed = (
+        _by_each(grants, "channel", CHANNELS)
+        .group_by(key)
+        .agg(
+            at=nw.col("at").min(),
+            arrived=nw.col("ingest_ts").min(),
+            expires_ts=nw.col("expires_ts").min(),
+            _grants=nw.len(),
+        )
     )
     agreed = agreed.join(contents, on="_entity", how="inner").filter(nw.col("_grants") == nw.col("_contents"))
-    return agreed.with_columns(
-        purpose=_number("purpose", PURPOSES),
-        reason=_lit(GRANTED),
-        late_at=null_of(nw.col("at")),
-        proof=nw.col("event_id"),
-    ).select(*CHOICE)
+    agreed = agreed.with_columns(status=nw.lit(GRANTED), late_at=null_of(nw.col("at")), proof=nw.col("event_id"))
+    return agreed.select(*CHOICE)
 
 
+# --- slots ------------------------------------------------------------------------------------------------------------
 def spoken(choices: Frame) -> Frame:
-    """Choices, one row a slot that they speak for: (slot, reach, order, reason, at, arrived, late_at, proof, ...)."""
-    rows = _by_slot(choices)
-    is_block = nw.when(nw.col("reason") == GRANTED).then(0).otherwise(1).cast(_INT)
-    return rows.select(
-        *("slot", "reason", "proof", "at", "arrived", "late_at", "expires_ts", "is_account_deleted"),
-        reach=nw.col("node") * len(CHANNELS) + nw.col("channel"),
-        order=nw.col("at") * 2 + is_block,
-    )
-
-
-def _by_slot(rows: Frame) -> Frame:
-    """Rows with (purpose, channel), by number, as rows with a `slot`, one for each that they speak for."""
-    return with_slot(_by_each(_by_channel(rows), "purpose", len(PURPOSES)))
+    """Choices with their slot, one row for each slot that they speak for."""
+    return with_slot(_by_each(_by_each(choices, "channel", CHANNELS), "purpose", PURPOSES))
 
 
 def with_slot(rows: Frame) -> Frame:
-    """Rows of (person, purpose, channel), each one of a kind, with the `slot` that they stand for."""
-    return rows.with_columns(slot=nw.col("person") * _SLOTS + nw.col("purpose") * len(CHANNELS) + nw.col("channel"))
+    """Rows of (person, purpose, channel) with `slot`, one number for the three: a key to join and group by.
+
+    >>> from c360lib.engines.base import frame_of
+    >>> rows = {"person": [7, 7], "purpose": ["marketing"] * 2, "channel": ["email", "sms"]}
+    >>> rows = frame_of(nw.from_dict(rows, backend="polars").to_native())
+    >>> with_slot(rows).collect()["slot"].to_list()
+    [63, 64]
+    """
+    pair = nw.col("person") * len(PURPOSES) + _index("purpose", PURPOSES)
+    return rows.with_columns(slot=pair * len(CHANNELS) + _index("channel", CHANNELS))
 
 
-def _by_channel(rows: Frame) -> Frame:
-    return _by_each(rows, "channel", len(CHANNELS))
+def _by_each(rows: Frame, name: str, values: Sequence[str]) -> Frame:
+    """Rows whose cell is none of the values stand for all of them: as one row per value."""
+    is_one = nw.col(name).is_in(values).fill_null(False)
+    every = rows.filter(~is_one)
+    return nw.concat([rows.filter(is_one), *(every.with_columns(nw.lit(value).alias(name)) for value in values)])
 
 
-def _by_each(rows: Frame, name: str, count: int) -> Frame:
-    """Rows for every one of so many numbers as a row for each of them."""
-    every = rows.filter(nw.col(name) == _EVERY)
-    copies = [every.with_columns(_lit(number).alias(name)) for number in range(count)]
-    return nw.concat([rows.filter(nw.col(name) != _EVERY), *copies])
-
-
-def _number(column: str, names: Sequence[str]) -> nw.Expr:
-    """The place of a name among `names`; anything else means every one of them."""
-    place: Any = nw
-    for number, name in enumerate(names):
-        place = place.when(nw.col(column) == name).then(nw.lit(number))
-    found: nw.Expr = place.otherwise(nw.lit(_EVERY)).cast(_SMALL)
-    return found
-
-
-def _lit(number: int) -> nw.Expr:
-    return nw.lit(number).cast(_SMALL)
-
-
-def _reason(name: str) -> nw.Expr:
-    return _lit(REASONS.index(name))
+def _index(name: str, values: Sequence[str]) -> nw.Expr:
+    """The index among the values of each cell, which is one of them."""
+    found: Any = nw
+    for index, value in enumerate(values):
+        found = found.when(nw.col(name) == value).then(nw.lit(index))
+    whole: nw.Expr = found.otherwise(nw.lit(None)).cast(nw.Int64())
+    return whole
 
 
 # --- what holds -------------------------------------------------------------------------------------------------------
 def latest(spoken: Frame) -> Frame:
-    """The readable choice that counts for each slot: the last by (at, a refusal after a grant, proof, reason)."""
-    return latest_per(spoken.filter(~_is_unreadable()), "slot", "order", "proof", "reason")
+    """The readable choice that counts for each slot: the last by time, a refusal after a grant, proof and status."""
+    readable = spoken.filter(nw.col("status") != UNREADABLE).with_columns(is_refusal=_is_refusal())
+    return latest_per(readable, "slot", "at", "is_refusal", "proof", "status")
 
 
-def unreadable(spoken: Frame) -> Frame:
-    """Slots with a row that cannot be used: (slot, unreadable_at), the last moment that one of them is dated by."""
-    return spoken.filter(_is_unreadable()).group_by("slot").agg(unreadable_at=nw.col("at").max())
+def state(latest: Frame, spoken: Frame, as_of: int) -> Frame:
+    """One row per slot that anything was said of: (SLOT ..., status, proof, node, at).
 
-
-def _is_unreadable() -> nw.Expr:
-    return nw.col("reason") == REASONS.index("consent_unreadable")
-
-
-def overtaken(latest: Frame, spoken: Frame) -> Frame:
-    """Slots whose latest choice is a grant that came in before a late refusal did: (slot, late_reason, late_proof)."""
-    grants = latest.filter(nw.col("reason") == GRANTED).select("slot", granted="arrived")
-    late = spoken.filter(~nw.col("late_at").is_null())
-    late = late.select("slot", "order", "late_at", late_reason="reason", late_proof="proof")
-    late = late.join(grants, on="slot", how="inner").filter(nw.col("granted") < nw.col("late_at"))
-    return latest_per(late, "slot", "order", "late_proof", "late_reason").select("slot", "late_reason", "late_proof")
-
-
-def state(latest: Frame, overtaken: Frame, unreadable: Frame, as_of: int) -> Frame:
-    """Slots with a known state: (slot, proof, reason, reach, at); the reason is a number, -1 a grant that holds.
-
-    `reach` is what only such a grant may use: an account on a channel, as in `_reaches`. `at` dates the latest choice.
+    `node` is the account that a grant which holds may reach, else null. `at` dates the latest choice.
     """
-    rows = latest.join(unreadable, on="slot", how="left").join(overtaken, on="slot", how="left")
-    silent = unreadable.join(latest.select("slot"), on="slot", how="anti").with_columns(
-        reason=_reason("consent_unreadable"), proof=nw.lit(""), at="unreadable_at"
-    )
+    doubts = _unreadable(spoken)
+    rows = latest.join(doubts.select("slot", "unreadable_at"), on="slot", how="left")
+    rows = rows.join(_overtaken(latest, spoken), on="slot", how="left")
     ends = ~nw.col("expires_ts").is_null() & (nw.col("expires_ts") <= as_of)
-    reason = (
-        nw.when(nw.col("reason") > GRANTED)
-        .then(nw.col("reason"))
-        .when(~nw.col("late_reason").is_null())
-        .then(nw.col("late_reason"))
+    status = (
+        nw.when(_is_refusal())
+        .then(nw.col("status"))
+        .when(~nw.col("late_status").is_null())
+        .then(nw.col("late_status"))
         .when((nw.col("unreadable_at") >= nw.col("at")).fill_null(False))
-        .then(_reason("consent_unreadable"))
+        .then(nw.lit(UNREADABLE))
         .when(ends)
-        .then(_reason("expired"))
+        .then(nw.lit("expired"))
         .when(nw.col("is_account_deleted").fill_null(False))
-        .then(_reason("account_deleted"))
-        .otherwise(_lit(GRANTED))
+        .then(nw.lit("account_deleted"))
+        .otherwise(nw.lit(GRANTED))
     )
-    proof = nw.when(nw.col("reason") == GRANTED).then(nw.coalesce("late_proof", "proof")).otherwise(nw.col("proof"))
-    rows = rows.with_columns(reason=reason, proof=proof, reach=nw.when(reason == GRANTED).then(nw.col("reach")))
-    silent = silent.with_columns(reach=null_of(nw.col("slot")))
-    rows = nw.concat([part.select("slot", "proof", "reason", "reach", "at") for part in (rows, silent)])
+    proof = nw.when(_is_refusal()).then(nw.col("proof")).otherwise(nw.coalesce("late_proof", "proof"))
+    rows = rows.with_columns(status=status, proof=proof, node=nw.when(status == GRANTED).then(nw.col("node")))
+    silent = doubts.join(latest.select("slot"), on="slot", how="anti").with_columns(
+        status=nw.lit(UNREADABLE), proof=nw.lit(""), node=null_of(nw.col("slot")), at="unreadable_at"
+    )
+    rows = nw.concat([part.select(*SLOT, "status", "proof", "node", "at") for part in (rows, silent)])
     return rows.with_columns(proof=nw.when(nw.col("proof") != "").then(nw.col("proof")))
 
 
+def _unreadable(spoken: Frame) -> Frame:
+    """Slots with a row that cannot be used: (SLOT ..., unreadable_at), the last moment that one is dated by."""
+    rows = spoken.filter(nw.col("status") == UNREADABLE)
+    return rows.group_by(*SLOT).agg(unreadable_at=nw.col("at").max())
+
+
+def _overtaken(latest: Frame, spoken: Frame) -> Frame:
+    """Slots whose latest choice is a grant that came in before a late refusal did: (slot, late_status, late_proof)."""
+    grants = latest.filter(~nw.col("is_refusal")).select("slot", granted="arrived")
+    late = spoken.filter(~nw.col("late_at").is_null())
+    late = late.select("slot", "at", "late_at", late_status="status", late_proof="proof")
+    late = late.join(grants, on="slot", how="inner").filter(nw.col("granted") < nw.col("late_at"))
+    return latest_per(late, "slot", "at", "late_proof", "late_status").select("slot", "late_status", "late_proof")
+
+
 def held_back(state: Frame, held: Frame) -> Frame:
-    """The state where a slot that was shut at or after its grant stays so; `held` is (slot, held_reason, held_at)."""
+    """The state where a slot that was shut at or after its grant stays so; `held` is (slot, held_status, held_at)."""
     rows = state.join(held, on="slot", how="left")
-    is_held = ((nw.col("reason") == GRANTED) & (nw.col("held_at") >= nw.col("at"))).fill_null(False)
-    return rows.select(
-        "slot",
-        "proof",
-        "at",
-        reason=nw.when(is_held).then(nw.col("held_reason")).otherwise(nw.col("reason")),
-        reach=nw.when(~is_held).then(nw.col("reach")),
+    is_held = (~_is_refusal() & (nw.col("held_at") >= nw.col("at"))).fill_null(False)
+    rows = rows.with_columns(
+        status=nw.when(is_held).then(nw.col("held_status")).otherwise(nw.col("status")),
+        node=nw.when(~is_held).then(nw.col("node")),
     )
+    return rows.drop("held_status", "held_at")
+
+
+def held(shut: Frame) -> Frame:
+    """What `held_back` takes of shut slots, (person, purpose, channel, status, at): of several the last, then the one
+    whose reason comes last among the block reasons.
+    """
+    rows = with_slot(shut).with_columns(precedence=_index("status", REASONS))
+    return latest_per(rows, "slot", "at", "precedence").select("slot", held_status="status", held_at="at")
 
 
 # --- who may be reached -----------------------------------------------------------------------------------------------
-def slots() -> pa.Table:
-    """What is asked of every person, one row per purpose and channel: (number, purpose, channel).
-
-    `number` counts as in `slot`.
-    """
-    pairs = [(purpose, channel) for purpose in PURPOSES for channel in CHANNELS]
-    rows = [{"number": number, "purpose": pair[0], "channel": pair[1]} for number, pair in enumerate(pairs)]
-    return pa.Table.from_pylist(rows)
-
-
-def reached(state: Frame, contacts: Frame) -> Frame:
-    """Slots with a known state, and the `identifier` to use: a grant without one is none."""
-    known = with_columns_of(state, _reaches(contacts), "reach")
-    unreached = (nw.col("reason") == GRANTED) & nw.col("is_lacking").fill_null(True)
-    reason = nw.when(unreached).then(_reason("no_identifier")).otherwise(nw.col("reason"))
-    return known.select("slot", "proof", "identifier", "at", reason=reason)
-
-
-def of_slots(rows: Frame) -> Frame:
-    """Rows of a slot with the (person, purpose, channel) that it stands for, purpose and channel by number."""
-    person = nw.col("slot") // _SLOTS
-    rest = nw.col("slot") - person * _SLOTS
-    purpose = rest // len(CHANNELS)
-    channel = rest - purpose * len(CHANNELS)
-    return rows.with_columns(person=person, purpose=purpose.cast(_SMALL), channel=channel.cast(_SMALL))
-
-
-def activation(live_people: Frame, slots: Frame, state: Frame, contacts: Frame, as_of: int) -> Frame:
-    """One row per live person, purpose and channel: activation_candidates."""
-    rows = live_people.join(slots, how="cross")
-    rows = rows.with_columns(slot=nw.col("person") * _SLOTS + nw.col("number"))
-    rows = with_columns_of(rows, reached(state, contacts).drop("at"), "slot")
-    rows = rows.with_columns(reason=nw.col("reason").fill_null(REASONS.index("no_consent")))
-    return named(rows, "reason", REASONS, "block_reason").select(
-        "profile_id",
-        "purpose",
-        "channel",
-        eligible=nw.col("reason") == GRANTED,
-        block_reason="block_reason",
-        consent_event_id="proof",
-        evaluated_at=nw.lit(as_of).cast(_INT),
-        identifier="identifier",
-    )
-
-
 def contacts(accounts: Frame, doubts: Frame) -> Frame:
-    """How an account is reached: (node, email, phone, record_id), so that what else is known of it can be freed.
+    """How an account is reached: (node, email, phone, record_id).
 
     An address that a row which cannot be used may have changed is none.
     """
@@ -318,35 +259,41 @@ def contacts(accounts: Frame, doubts: Frame) -> Frame:
     return rows.select("node", *known)
 
 
-def _reaches(contacts: Frame) -> Frame:
-    """Every account on every channel: (reach, identifier, is_lacking).
+def reached(state: Frame, contacts: Frame) -> Frame:
+    """The state, (SLOT ..., status, proof, at), with the `identifier` to use: a grant without one is none."""
+    identifier: Any = nw
+    for channel, column in CHANNEL_IDENTIFIER.items():
+        identifier = identifier.when(nw.col("channel") == channel).then(nw.col(column))
+    rows = with_columns_of(state, contacts, "node").with_columns(identifier=identifier)
+    unreached = ~_is_refusal() & nw.col("identifier").is_null()
+    status = nw.when(unreached).then(nw.lit("no_identifier")).otherwise(nw.col("status"))
+    return rows.select(*SLOT, "proof", "at", "identifier", status=status)
 
-    That there is no identifier is said apart, so that an engine need not carry addresses that nobody reads.
-    """
-    return nw.concat(
-        [
-            contacts.select(
-                reach=nw.col("node") * len(CHANNELS) + number,
-                identifier=column,
-                is_lacking=nw.col(column).is_null(),
-            )
-            for number, column in enumerate(CHANNEL_IDENTIFIER[channel] for channel in CHANNELS)
-        ]
+
+def activation(live_people: Frame, state: Frame, contacts: Frame, as_of: int) -> Frame:
+    """One row per live person, purpose and channel: activation_candidates."""
+    asked = spoken(live_people.with_columns(purpose=nw.lit("any"), channel=nw.lit("any")))
+    known = reached(state, contacts).select("slot", "status", "proof", "identifier")
+    rows = with_columns_of(asked, known, "slot").with_columns(status=nw.col("status").fill_null("no_consent"))
+    return rows.select(
+        "profile_id",
+        "purpose",
+        "channel",
+        eligible=~_is_refusal(),
+        block_reason=nw.when(_is_refusal()).then(nw.col("status")),
+        consent_event_id="proof",
+        evaluated_at=nw.lit(as_of).cast(nw.Int64()),
+        identifier="identifier",
     )
 
 
 def summary(people: Frame, state: Frame) -> Frame:
-    """One row a live person: (person, consent_<purpose> ...), true only where every channel holds a grant."""
-    granted = state.filter(nw.col("reason") == GRANTED)
+    """One row per live person: (person, consent_<purpose> ...), true only where every channel holds a grant."""
     rows = people.filter(nw.col("live_record_count") > 0).select("person")
-    granted = granted.with_columns(person=nw.col("slot") // _SLOTS)
-    for number, purpose in enumerate(PURPOSES):
-        low = nw.col("person") * _SLOTS + number * len(CHANNELS)
-        ours = granted.filter((nw.col("slot") >= low) & (nw.col("slot") < low + len(CHANNELS)))
-        counts = ours.group_by("person").agg(_granted=nw.len())
-        rows = (
-            rows.join(counts, on="person", how="left")
-            .with_columns(**{f"consent_{purpose}": (nw.col("_granted") == len(CHANNELS)).fill_null(False)})
-            .drop("_granted")
-        )
+    for purpose in PURPOSES:
+        granted = state.filter((nw.col("purpose") == purpose) & ~_is_refusal())
+        counts = granted.group_by("person").agg(_granted=nw.len())
+        is_whole = (nw.col("_granted") == len(CHANNELS)).fill_null(False)
+        rows = rows.join(counts, on="person", how="left")
+        rows = rows.with_columns(is_whole.alias(f"consent_{purpose}")).drop("_granted")
     return rows

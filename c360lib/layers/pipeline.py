@@ -179,9 +179,7 @@ LAYERS: tuple[Layer, ...] = (
     Layer("held", from_tables(carried.held), ("larger", "larger_shut", "identified")),
     Layer("consent_spoken", lambda at, *said: consent.spoken(nw.concat(said)), ("choices", "carried"), kept=True),
     Layer("consent_latest", from_tables(consent.latest), ("consent_spoken",), kept=True),
-    Layer("consent_overtaken", from_tables(consent.overtaken), ("consent_latest", "consent_spoken"), kept=True),
-    Layer("consent_unreadable", from_tables(consent.unreadable), ("consent_spoken",), kept=True),
-    Layer("consent_own", from_tables_at(consent.state), ("consent_latest", "consent_overtaken", "consent_unreadable")),
+    Layer("consent_own", from_tables_at(consent.state), ("consent_latest", "consent_spoken")),
     Layer("consent_state", from_tables(consent.held_back), ("consent_own", "held")),
     Layer("consent_summary", from_tables(consent.summary), ("people", "consent_state")),
     # what is known of a person
@@ -225,11 +223,10 @@ LAYERS: tuple[Layer, ...] = (
     Layer("dispositions", _each_source(dispositions.dispositions), _MARKED),
     # what is published: gold
     Layer("customer_360", from_tables(_columns, table=GOLD["customer_360"]), ("customers",)),
-    Layer("consent_slots", from_tables(consent.slots), (), on_driver=True),
     Layer(
         "activation_candidates",
         from_tables_at(consent.activation),
-        ("live_people", "consent_slots", "consent_state", "contacts"),
+        ("live_people", "consent_state", "contacts"),
     ),
     Layer("segment_summary", from_tables(gold.segment_summary), ("customers",)),
     Layer("customer_features", from_tables(gold.features), ("customers",)),
