@@ -337,7 +337,7 @@ def _generate(root: Path, customers: int, seed: int, faults: str, as_of: str) ->
     with workspace.locked(), _bar(-(-customers // BLOCK_PEOPLE), "generate") as step:
         recipe = {"customers": customers, "seed": seed, "as_of": as_of, "faults": list(names)}
         lines: list[str] = []
-        rows = workspace.write_generated(
+        rows = workspace.generated.write(
             (step(block) for block in blocks),
             recipe,
             lambda raw: lines.extend(known.inject(raw, names, seed) if names else ()),

@@ -37,7 +37,7 @@ CUSTOMER_COLUMNS = "event_ts,ingest_ts,source_system,customer_id,op,lsn"
 def clean(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Raw files of 200 people and their release."""
     ours = Workspace(tmp_path_factory.mktemp("build"))
-    ours.write_generated(generate(200), {})
+    ours.generated.write(generate(200), {})
     assert build(ours, "polars").kept is None
     return ours
 
@@ -446,7 +446,7 @@ def test_the_sample_is_what_generate_makes(tmp_path: Path) -> None:
     if not (shipped / "data" / "raw").exists():
         pytest.skip("data/sample is not here")
     ours = Workspace(tmp_path)
-    ours.write_generated(generate(DEFAULT_CUSTOMERS, DEFAULT_SEED, DEFAULT_AS_OF), {})
+    ours.generated.write(generate(DEFAULT_CUSTOMERS, DEFAULT_SEED, DEFAULT_AS_OF), {})
     names = [*(f"data/raw/{name}.csv" for name in RAW), "data/truth/identity.csv"]
     assert [] == [name for name in names if (ours.root / name).read_bytes() != (shipped / name).read_bytes()]
     sums = dict(reversed(line.split(None, 1)) for line in (shipped / "SHA256SUMS").read_text("utf-8").splitlines())

@@ -71,7 +71,7 @@ def rows_of(folder: Path, table: str) -> Rows:
 def clean(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Raw files without a fault, and their release."""
     ours = Workspace(tmp_path_factory.mktemp("clean"))
-    ours.write_generated(generate(PEOPLE), {})
+    ours.generated.write(generate(PEOPLE), {})
     assert build(ours, "polars", now=NOW).kept is None
     return ours
 

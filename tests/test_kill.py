@@ -49,7 +49,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Input, Input]:
     made = []
     for seed in (1, 2):
         ours = Workspace(tmp_path_factory.mktemp(f"input_{seed}"))
-        ours.write_generated(generate(80, seed), {})
+        ours.generated.write(generate(80, seed), {})
         result = build(ours, "polars")
         files = {name: entry["sha256"] for name, entry in ours.manifest()["files"].items()}
         made.append(Input(ours, result.release, files))
@@ -209,8 +209,8 @@ def test_publishing_killed_at_every_step(release: str, tmp_path: Path) -> None:
 def test_a_killed_generate_leaves_no_half_of_a_file(tmp_path: Path) -> None:
     """Raw files are put in place whole: each is the first data's or the second's, and a later generate works."""
     ours, other = Workspace(tmp_path / "ours"), Workspace(tmp_path / "other")
-    ours.write_generated(generate(300, 1), {})
-    other.write_generated(generate(300, 2), {})
+    ours.generated.write(generate(300, 1), {})
+    other.generated.write(generate(300, 2), {})
     wanted = {p.name: {p.read_bytes(), (ours.raw / p.name).read_bytes()} for p in other.raw.iterdir()}
     call = [sys.executable, "-m", "c360lib", "generate", str(ours.root), "--customers", "300", "--seed", "2"]
     chance = random.Random(SEED)
@@ -221,5 +221,5 @@ def test_a_killed_generate_leaves_no_half_of_a_file(tmp_path: Path) -> None:
         assert [] == [name for name, contents in wanted.items() if (ours.raw / name).read_bytes() not in contents]
     subprocess.run(call, check=True, capture_output=True)
     assert {p.name: p.read_bytes() for p in other.raw.iterdir()} == {p.name: p.read_bytes() for p in ours.raw.iterdir()}
-    recorded = read_json(ours.generated_file)["files"]
+    recorded = read_json(ours.generated.record_file)["files"]
     assert recorded == {name: file_sha256(ours.root / name) for name in recorded}

@@ -37,7 +37,7 @@ FAULTS = ["consent_withdrawal_with_unreadable_time", "unknown_purpose", "negativ
 def published(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A release of 300 people, with some rows that cannot be used."""
     ours = Workspace(tmp_path_factory.mktemp("quality"))
-    ours.write_generated(generate(300), {}, lambda raw: inject(raw, FAULTS) and None)
+    ours.generated.write(generate(300), {}, lambda raw: inject(raw, FAULTS) and None)
     assert build(ours, "polars").kept is None
     return ours
 

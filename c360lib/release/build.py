@@ -81,7 +81,7 @@ def build(
         dispositions, counts = _write_layers(runner, loaded, at, stage, suffix, progress)
         record = record_of(loaded, at, release, dispositions, engine, suffix)
         record |= {"inputs_sha256": inputs, "predecessor": before.told()}
-        record |= {"identity": score.told(identity, stage / MODEL_FILE), "recipe": workspace.recipe()}
+        record |= {"identity": score.told(identity, stage / MODEL_FILE), "recipe": workspace.generated.recipe()}
         _keep_decisions(workspace, stage)
         progress("quality")
         measures = quality.audit(stage, record, workspace.truth(), workspace.release_before(record))

@@ -29,7 +29,7 @@ def inputs_sha256(loaded: Loaded, workspace: Workspace, at: Moment, suffix: str,
         "as_of": at.as_of,
         "format": suffix,
         "model": model,
-        "recipe": workspace.recipe(),
+        "recipe": workspace.generated.recipe(),
         "rules": rules.RULES_VERSION,
         "code": code_fingerprint(),
     }
