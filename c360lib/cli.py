@@ -427,12 +427,12 @@ def _review(
 
     workspace = Workspace(root)
     workspace.repair()
-    moment = reviewing.moment(workspace, at, int(time.time()))
+    when = reviewing.decided_at(workspace, at, int(time.time()))
     if is_list:
         for line in reviewing.listed(workspace, limit):
             click.echo(line)
     elif pair:
-        click.echo(reviewing.record(workspace, pair, reviewing.ANSWERS[answer], role or "", reason, moment))
+        click.echo(reviewing.record(workspace, pair, reviewing.ANSWERS[answer], role or "", reason, when))
         click.echo(reviewing.next_step(workspace))
     elif not _has_terminal():
         raise _Told(
@@ -440,7 +440,7 @@ def _review(
             "--same or --different"
         )
     else:
-        reviewing.walk(workspace, role, limit, moment)
+        reviewing.walk(workspace, role, limit, when)
 
 
 def _has_terminal() -> bool:

@@ -21,7 +21,7 @@ from c360lib.generate.faults import FAULTS, inject
 from c360lib.quality.measures import FAIL, WARN
 from c360lib.release.build import build
 from c360lib.schemas import BRONZE, GOLD, LINEAGE, RAW, SILVER
-from c360lib.sources.moments import end_of_day, moment
+from c360lib.sources.moments import end_of_day, seconds_or_none
 from c360lib.storage.files import file_sha256, read_csv, read_json
 from c360lib.storage.workspace import LAYER_FOLDERS, Workspace
 
@@ -189,7 +189,7 @@ def test_an_arrival_in_the_future_is_asked_about(ours: Workspace) -> None:
     """It would move as_of for everybody: the row is named, unless the day is; a build without a clock does not ask."""
     latest = max(raw_rows(ours.raw_file("customers"))[1:], key=lambda row: row[1])
     row = raw_rows(ours.raw_file("customers")).index(latest)
-    now = moment("2026-06-01T00:00:00Z")
+    now = seconds_or_none("2026-06-01T00:00:00Z")
     with pytest.raises(UsageError, match=rf"customers\.csv, row {row}: ingest_ts {latest[1]} is in the future"):
         build(ours, "polars", now=now)
     assert ours.current() is None

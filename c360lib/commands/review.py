@@ -94,11 +94,11 @@ def record(workspace: Workspace, pair: tuple[str, str], decision: str, role: str
     return f"recorded: {pair[0]} {decision} {pair[1]}, dated {stamp}{late}"
 
 
-def moment(workspace: Workspace, at: str | None, now: int) -> int:
+def decided_at(workspace: Workspace, at: str | None, now: int) -> int:
     """When a decision was made, in seconds: as told, or by the clock within the day that was built for."""
     if at is None:
-        return steward.moment_of(now, moments.moment(workspace.manifest()["as_of"]) or 0)
-    told = moments.moment(at)
+        return steward.dated(now, replay.moment(workspace.manifest()).as_of)
+    told = moments.seconds_or_none(at)
     if told is None:
         raise UsageError(f"--at: expected a time such as 2026-06-30T10:00:00Z, got {at!r}")
     return told
