@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from c360lib.cli import DEFAULT_AS_OF, DEFAULT_CUSTOMERS, DEFAULT_SEED
 from c360lib.errors import ContractError, UsageError
 from c360lib.generate import generate
 from c360lib.generate.faults import FAULTS, inject
 from c360lib.quality.measures import FAIL, WARN
 from c360lib.release.build import build
+from c360lib.rules import DEFAULT_AS_OF, DEFAULT_CUSTOMERS, DEFAULT_SEED
 from c360lib.schemas import BRONZE, GOLD, LINEAGE, RAW, SILVER
 from c360lib.sources.moments import end_of_day, seconds_or_none
 from c360lib.storage.files import file_sha256, read_csv, read_json

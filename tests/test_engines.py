@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from c360lib.cli import DEFAULT_AS_OF, DEFAULT_CUSTOMERS, DEFAULT_SEED
 from c360lib.engines.duckdb import DuckDB
 from c360lib.engines.open import ENGINES, open_engine
 from c360lib.errors import UsageError
@@ -17,6 +16,7 @@ from c360lib.generate import generate
 from c360lib.generate.faults import FAULTS, inject
 from c360lib.quality.measures import FAIL
 from c360lib.release.build import build
+from c360lib.rules import DEFAULT_AS_OF, DEFAULT_CUSTOMERS, DEFAULT_SEED
 from c360lib.storage.files import read_json
 from c360lib.storage.workspace import Workspace
 

@@ -22,6 +22,7 @@ from c360lib.errors import BusyError, IntegrityError, UsageError
 from c360lib.generate import generate
 from c360lib.generate.faults import inject
 from c360lib.release.build import build
+from c360lib.rules import DEFAULT_SEED
 from c360lib.schemas import RAW
 from c360lib.storage import files, workspace
 from c360lib.storage.files import CsvWriter, file_sha256, read_csv, read_json, read_table, write_json, write_table
@@ -404,7 +405,7 @@ def test_a_table_that_is_not_there_is_told(ours: Workspace) -> None:
 
 
 # --- generating and removing ------------------------------------------------------------------------------------------
-def make(ours: Workspace, people: int = 20, seed: int = 360) -> None:
+def make(ours: Workspace, people: int = 20, seed: int = DEFAULT_SEED) -> None:
     """Generate source data."""
     ours.generated.write(generate(people, seed), {"customers": people})
 

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from c360lib.commands import steward
 from c360lib.errors import C360Error, UsageError
 from c360lib.release import replay
-from c360lib.rules import CHANNELS, CURRENCY, PURPOSES, STEWARD_RULE
+from c360lib.rules import CHANNELS, CURRENCY, DEFAULT_IDENTITY, PURPOSES, STEWARD_RULE
 from c360lib.schemas import REVIEWED
 from c360lib.sources import load, moments
 from c360lib.storage.files import read_table
@@ -109,7 +109,9 @@ def next_step(workspace: Workspace) -> str:
     manifest = workspace.manifest()
     options = [] if str(workspace.root) == "." else [shlex.quote(str(workspace.root))]
     options += ["--as-of", manifest["as_of"][:10]]
-    options += ["--identity", manifest["identity"]["asked"]] if manifest["identity"]["asked"] != "deterministic" else []
+    options += (
+        ["--identity", manifest["identity"]["asked"]] if manifest["identity"]["asked"] != DEFAULT_IDENTITY else []
+    )
     options += ["--format", manifest["format"]] if manifest["format"] != "csv" else []
     return f"{workspace.steward_file} counts from the next build on: c360 build {' '.join(options)}"
 

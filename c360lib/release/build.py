@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from c360lib.engines.base import Engine
-from c360lib.engines.open import DEFAULT_ENGINE, open_engine
+from c360lib.engines.open import open_engine
 from c360lib.errors import UsageError
 from c360lib.identity.model import score
 from c360lib.layers.layer import Moment
@@ -21,6 +21,7 @@ from c360lib.quality.leaks import DECISIONS_FILE
 from c360lib.release import at_rest, predecessor
 from c360lib.release.manifest import finish_manifest, inputs_sha256, record_of, release_id
 from c360lib.release.models import MODEL_FILE, model_asked, write_model
+from c360lib.rules import DEFAULT_ENGINE, DEFAULT_IDENTITY
 from c360lib.schemas import GOLD, RAW, SILVER
 from c360lib.sources import moments
 from c360lib.sources.load import Loaded, Progress, load
@@ -63,7 +64,7 @@ def build(
     memory_limit: str | None = None,
     now: int | None = None,
     progress: Progress = lambda step: None,
-    identity: str = "deterministic",
+    identity: str = DEFAULT_IDENTITY,
 ) -> Result:
     """Build a release from data/raw and publish it unless a measure fails.
 
