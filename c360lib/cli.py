@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,10 @@ import click
 
 from c360lib import __version__
 from c360lib.errors import C360Error
+from c360lib.rules import DEFAULT_AS_OF, DEFAULT_CUSTOMERS, DEFAULT_ENGINE, DEFAULT_IDENTITY, DEFAULT_SEED
 
 ENGINES = ("polars", "duckdb", "spark")
-DEFAULT_CUSTOMERS, DEFAULT_SEED, DEFAULT_AS_OF = 1000, 360, "2026-06-30T23:59:59Z"
+MODES = ("deterministic", "probabilistic")
 
 
 class _Group(click.Group):
@@ -38,6 +39,29 @@ class _Told(click.ClickException):
         click.echo(f"c360: {self.format_message()}", err=True)
 
 
+class _Failed(_Told):
+    exit_code = 1
+
+
+@contextlib.contextmanager
+def _bar(length: int, label: str) -> Iterator[Callable[[Any], Any]]:
+    """A progress bar as a context that gives a function to pass each thing through; silent unless on a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda thing: thing
+        return
+    with click.progressbar(length=length, label=label, file=sys.stderr) as bar:
+
+        def step(thing: Any) -> Any:
+            bar.update(1)
+            return thing
+
+        yield step
+
+
+def _has_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="c360")
 def main() -> None:
@@ -54,47 +78,51 @@ def main() -> None:
 _root = click.argument("root", type=click.Path(file_okay=False, path_type=Path), default=".")
 
 
-def _generating(command: Callable[..., Any]) -> Callable[..., Any]:
-    @click.option("--customers", type=int, default=DEFAULT_CUSTOMERS, show_default=True, help="How many people.")
-    @click.option("--seed", type=int, default=DEFAULT_SEED, show_default=True, help="Another seed, another population.")
-    @click.option(
+_engine = click.option(
+    "--engine", type=click.Choice(ENGINES), default=DEFAULT_ENGINE, show_default=True, help="What runs the layers."
+)
+
+
+def _options(*options: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that several verbs have, as one decorator."""
+
+    def decorated(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorated
+
+
+_generating = _options(
+    click.option("--customers", type=int, default=DEFAULT_CUSTOMERS, show_default=True, help="How many people."),
+    click.option("--seed", type=int, default=DEFAULT_SEED, show_default=True, help="Another seed, another population."),
+    click.option(
         "--faults",
         default="",
         metavar="NAMES",
         help="Named defects to inject, with commas; `list` shows them; `all` is each that stops nothing.",
-    )
-    @functools.wraps(command)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        return command(*args, **kwargs)
-
-    return wrapped
-
-
-def _building(command: Callable[..., Any]) -> Callable[..., Any]:
-    @click.option(
-        "--engine", type=click.Choice(ENGINES), default=ENGINES[0], show_default=True, help="What runs the layers."
-    )
-    @click.option(
+    ),
+)
+_building = _options(
+    _engine,
+    click.option(
         "--format",
         "suffix",
         type=click.Choice(["csv", "parquet"]),
         default="csv",
         show_default=True,
         help="How tables are stored.",
-    )
-    @click.option(
+    ),
+    click.option(
         "--identity",
-        type=click.Choice(("deterministic", "probabilistic")),
-        default="deterministic",
+        type=click.Choice(MODES),
+        default=DEFAULT_IDENTITY,
         show_default=True,
         help="Who is who: by declared rules alone, or pairs they leave open weighed by a model too.",
-    )
-    @click.option("--memory-limit", metavar="SIZE", help="For duckdb: stay within, such as 2GB, and spill to disk.")
-    @functools.wraps(command)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        return command(*args, **kwargs)
-
-    return wrapped
+    ),
+    click.option("--memory-limit", metavar="SIZE", help="For duckdb: stay within, such as 2GB, and spill to disk."),
+)
 
 
 @main.command()
@@ -109,7 +137,30 @@ def _building(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 def generate(root: Path, customers: int, seed: int, faults: str, as_of: str) -> None:
     """Make source data below ROOT/data, the same for the same options."""
-    _generate(root, customers, seed, faults, as_of)
+    from c360lib.generate import BLOCK_PEOPLE
+    from c360lib.generate import faults as known
+    from c360lib.generate import generate as make
+    from c360lib.schemas import RAW
+    from c360lib.storage.workspace import Workspace
+
+    if faults == "list":
+        for fault in known.FAULTS:
+            click.echo(f"{fault.name:45} {fault.source:18} {fault.does}; detected by {fault.detected_by}")
+        sys.exit(0)
+    names = known.chosen(faults)
+    recipe = {"customers": customers, "seed": seed, "as_of": as_of, "faults": list(names)}
+    injected: list[str] = []
+
+    def spoil(raw: Path) -> None:
+        injected.extend(known.inject(raw, names, seed) if names else ())
+
+    workspace = Workspace(root)
+    blocks = make(customers, seed, as_of)
+    with workspace.locked(), _bar(-(-customers // BLOCK_PEOPLE), "generate") as step:
+        rows = workspace.generated.write(map(step, blocks), recipe, spoil)
+    for line in injected:
+        click.echo(line)
+    click.echo(f"generated {sum(rows[name] for name in RAW):,} rows of {customers:,} people below {workspace.raw}")
 
 
 @main.command()
@@ -118,7 +169,21 @@ def generate(root: Path, customers: int, seed: int, faults: str, as_of: str) -> 
 @click.option("--as-of", metavar="DAY", help="The day to build for.  [default: the day of the latest arrival]")
 def build(root: Path, engine: str, suffix: str, identity: str, memory_limit: str | None, as_of: str | None) -> None:
     """Build bronze, silver, gold and the report from ROOT/data/raw, and publish them if nothing fails."""
-    _build(root, engine, suffix, memory_limit, as_of, identity)
+    from c360lib.release.build import STEPS
+    from c360lib.release.build import build as make
+    from c360lib.storage.workspace import Workspace
+
+    with _bar(STEPS, f"build on {engine}") as step:
+        result = make(Workspace(root), engine, as_of, suffix, memory_limit, int(time.time()), step, identity)
+    for layer in ("bronze", "silver", "gold"):
+        told = ", ".join(f"{name} {count:,}" for name, count in result.rows[layer].items())
+        click.echo(f"{layer}: {told}")
+    if result.kept is not None:
+        for m in result.measures:
+            if m.status == "fail":
+                click.echo(f"fail: {m.name} is {m.value}, expected {m.threshold}: {m.meaning}", err=True)
+        raise _Failed(f"not published; what stood before still stands, and the failed release is kept in {result.kept}")
+    click.echo(f"published release {result.release}, as of {result.as_of}")
 
 
 @main.command()
@@ -136,7 +201,23 @@ def train(root: Path, force: bool) -> None:
 @_root
 def validate(root: Path) -> None:
     """Measure what is published; exit 0 on pass or warn, 1 on fail."""
-    sys.exit(_validate(root))
+    from c360lib.quality import measures as quality
+    from c360lib.quality import report as reports
+    from c360lib.storage.workspace import Workspace
+
+    workspace = Workspace(root)
+    workspace.repair()
+    manifest = workspace.manifest()
+    before = workspace.release_before(manifest)
+    measures = quality.audit(workspace.current_release(), manifest, workspace.truth(), before)
+    width = max(len(m.name) for m in measures)
+    values = max(len(m.value) for m in measures)
+    click.echo(f"{'measure':{width}}  {'value':>{values}}  {'threshold':>18}  status")
+    for m in measures:
+        click.echo(f"{m.name:{width}}  {m.value:>{values}}  {m.threshold or 'none':>18}  {m.status}")
+    status = quality.status(measures)
+    click.echo(f"quality: {status}; the report is {workspace.opened_folder('reports') / f'{reports.NAME}.md'}")
+    sys.exit(int(status == quality.FAIL))
 
 
 @main.command()
@@ -150,21 +231,11 @@ def validate(root: Path) -> None:
     metavar="TIME",
     help="Where the data end and what is built for.",
 )
-def run(
-    root: Path,
-    customers: int,
-    seed: int,
-    faults: str,
-    as_of: str,
-    engine: str,
-    suffix: str,
-    identity: str,
-    memory_limit: str | None,
-) -> None:
+@click.pass_context
+def run(ctx: click.Context, /, **options: Any) -> None:
     """Generate, build and validate, in one go."""
-    _generate(root, customers, seed, faults, as_of)
-    _build(root, engine, suffix, memory_limit, as_of, identity)
-    sys.exit(_validate(root))
+    for verb in (generate, build, validate):
+        ctx.invoke(verb, **{str(each.name): options[str(each.name)] for each in verb.params})
 
 
 @main.command()
@@ -240,17 +311,34 @@ def review(
         raise _Told("review: --pair LEFT RIGHT goes with --reason and one of --same and --different, and they with it")
     if is_list and pair:
         raise _Told("review: --list prints what waits and --pair decides; choose one")
-    _review(root, is_list, limit, role, pair, "same" if same else "different", reason or "", at)
+    from c360lib.commands import review as reviewing
+    from c360lib.storage.workspace import Workspace
+
+    workspace = Workspace(root)
+    workspace.repair()
+    when = reviewing.decided_at(workspace, at, int(time.time()))
+    if is_list:
+        for line in reviewing.listed(workspace, limit):
+            click.echo(line)
+    elif pair:
+        answer = reviewing.ANSWERS["same" if same else "different"]
+        click.echo(reviewing.record(workspace, pair, answer, role or "", reason or "", when))
+        click.echo(reviewing.next_step(workspace))
+    elif _has_terminal():
+        reviewing.walk(workspace, role, limit, when)
+    else:
+        raise _Told(
+            "review: this asks a person, and no terminal is there to answer; use --list, or --pair LEFT RIGHT with "
+            "--same or --different"
+        )
 
 
 @main.command()
 @_root
-@click.option(
-    "--engine", type=click.Choice(ENGINES), default=ENGINES[0], show_default=True, help="What runs the layers."
-)
+@_engine
 @click.option(
     "--identity",
-    type=click.Choice(("deterministic", "probabilistic")),
+    type=click.Choice(MODES),
     help="Try thresholds and reviews as if built so.  [default: as it was built]",
 )
 @click.option(
@@ -317,131 +405,3 @@ def reset(root: Path, yes: bool) -> None:
         removed = workspace.reset()
     workspace.unlock_for_good()
     click.echo(f"removed {len(removed)} files and folders" if removed else "nothing to remove")
-
-
-# --- what the verbs do ------------------------------------------------------------------------------------------------
-def _generate(root: Path, customers: int, seed: int, faults: str, as_of: str) -> None:
-    from c360lib.generate import BLOCK_PEOPLE
-    from c360lib.generate import faults as known
-    from c360lib.generate import generate as make
-    from c360lib.schemas import RAW
-    from c360lib.storage.workspace import Workspace
-
-    if faults == "list":
-        for fault in known.FAULTS:
-            click.echo(f"{fault.name:45} {fault.source:18} {fault.does}; detected by {fault.detected_by}")
-        sys.exit(0)
-    names = known.chosen(faults)
-    workspace = Workspace(root)
-    blocks = make(customers, seed, as_of)
-    with workspace.locked(), _bar(-(-customers // BLOCK_PEOPLE), "generate") as step:
-        recipe = {"customers": customers, "seed": seed, "as_of": as_of, "faults": list(names)}
-        lines: list[str] = []
-        rows = workspace.write_generated(
-            (step(block) for block in blocks),
-            recipe,
-            lambda raw: lines.extend(known.inject(raw, names, seed) if names else ()),
-        )
-    for line in lines:
-        click.echo(line)
-    click.echo(f"generated {sum(rows[name] for name in RAW):,} rows of {customers:,} people below {workspace.raw}")
-
-
-def _bar(length: int, label: str) -> Any:
-    """A progress bar as a context that gives a function to pass each thing through; silent unless on a terminal."""
-    import contextlib
-
-    @contextlib.contextmanager
-    def shown() -> Any:
-        if not sys.stderr.isatty():
-            yield lambda thing: thing
-            return
-        with click.progressbar(length=length, label=label, file=sys.stderr) as bar:
-
-            def step(thing: Any) -> Any:
-                bar.update(1)
-                return thing
-
-            yield step
-
-    return shown()
-
-
-def _build(root: Path, engine: str, suffix: str, memory_limit: str | None, as_of: str | None, identity: str) -> None:
-    from c360lib.release.build import STEPS
-    from c360lib.release.build import build as make
-    from c360lib.storage.workspace import Workspace
-
-    with _bar(STEPS, f"build on {engine}") as step:
-        result = make(Workspace(root), engine, as_of, suffix, memory_limit, int(time.time()), step, identity)
-    for layer in ("bronze", "silver", "gold"):
-        told = ", ".join(f"{name} {count:,}" for name, count in result.rows[layer].items())
-        click.echo(f"{layer}: {told}")
-    if result.kept is not None:
-        for measure in result.measures:
-            if measure.status == "fail":
-                click.echo(
-                    f"fail: {measure.name} is {measure.value}, expected {measure.threshold}: {measure.meaning}",
-                    err=True,
-                )
-        raise _Failed(f"not published; what stood before still stands, and the failed release is kept in {result.kept}")
-    click.echo(f"published release {result.release}, as of {result.as_of}")
-
-
-class _Failed(_Told):
-    exit_code = 1
-
-
-def _validate(root: Path) -> int:
-    from c360lib.quality import measures as quality
-    from c360lib.quality import report as reports
-    from c360lib.storage.workspace import Workspace
-
-    workspace = Workspace(root)
-    workspace.repair()
-    manifest = workspace.manifest()
-    before = workspace.release_before(manifest)
-    measures = quality.audit(workspace.current_release(), manifest, workspace.truth(), before)
-    width = max(len(m.name) for m in measures)
-    values = max(len(m.value) for m in measures)
-    click.echo(f"{'measure':{width}}  {'value':>{values}}  {'threshold':>18}  status")
-    for m in measures:
-        click.echo(f"{m.name:{width}}  {m.value:>{values}}  {m.threshold or 'none':>18}  {m.status}")
-    report = workspace.opened_folder("reports") / f"{reports.NAME}.md"
-    click.echo(f"quality: {quality.status(measures)}; the report is {report}")
-    return 1 if quality.status(measures) == quality.FAIL else 0
-
-
-def _review(
-    root: Path,
-    is_list: bool,
-    limit: int | None,
-    role: str | None,
-    pair: tuple[str, str] | None,
-    answer: str,
-    reason: str,
-    at: str | None,
-) -> None:
-    from c360lib.commands import review as reviewing
-    from c360lib.storage.workspace import Workspace
-
-    workspace = Workspace(root)
-    workspace.repair()
-    moment = reviewing.moment(workspace, at, int(time.time()))
-    if is_list:
-        for line in reviewing.listed(workspace, limit):
-            click.echo(line)
-    elif pair:
-        click.echo(reviewing.record(workspace, pair, reviewing.ANSWERS[answer], role or "", reason, moment))
-        click.echo(reviewing.next_step(workspace))
-    elif not _has_terminal():
-        raise _Told(
-            "review: this asks a person, and no terminal is there to answer; use --list, or --pair LEFT RIGHT with "
-            "--same or --different"
-        )
-    else:
-        reviewing.walk(workspace, role, limit, moment)
-
-
-def _has_terminal() -> bool:
-    return sys.stdin.isatty()

@@ -13,6 +13,13 @@ DATA_OWNER = "customer-data-team"
 PII_CLASS = "direct"
 CURRENCY = "EUR"
 
+# --- what holds unless somebody says otherwise -----------------------------------------------------------------------
+DEFAULT_CUSTOMERS = 1_000
+DEFAULT_SEED = 360
+DEFAULT_AS_OF = "2026-06-30T23:59:59Z"
+DEFAULT_ENGINE = "polars"
+DEFAULT_IDENTITY = "deterministic"
+
 # --- time -----------------------------------------------------------------------------------------------------------
 SECONDS_PER_DAY = 86_400
 CLOCK_SKEW_SECONDS = 300

@@ -243,7 +243,7 @@ def before(engine: Engine, profiles: Mapping[str, str], events: pa.Table | None 
 
 def seconds(text: str) -> int:
     """A timestamp or day as seconds since 1970."""
-    at = moments.moment(ts(text))
+    at = moments.seconds_or_none(ts(text))
     assert at is not None
     return at
 

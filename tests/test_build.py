@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from c360lib.cli import DEFAULT_AS_OF, DEFAULT_CUSTOMERS, DEFAULT_SEED
 from c360lib.errors import ContractError, UsageError
 from c360lib.generate import generate
 from c360lib.generate.faults import FAULTS, inject
 from c360lib.quality.measures import FAIL, WARN
 from c360lib.release.build import build
+from c360lib.rules import DEFAULT_AS_OF, DEFAULT_CUSTOMERS, DEFAULT_SEED
 from c360lib.schemas import BRONZE, GOLD, LINEAGE, RAW, SILVER
-from c360lib.sources.moments import end_of_day, moment
+from c360lib.sources.moments import end_of_day, seconds_or_none
 from c360lib.storage.files import file_sha256, read_csv, read_json
 from c360lib.storage.workspace import LAYER_FOLDERS, Workspace
 
@@ -37,7 +37,7 @@ CUSTOMER_COLUMNS = "event_ts,ingest_ts,source_system,customer_id,op,lsn"
 def clean(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Raw files of 200 people and their release."""
     ours = Workspace(tmp_path_factory.mktemp("build"))
-    ours.write_generated(generate(200), {})
+    ours.generated.write(generate(200), {})
     assert build(ours, "polars").kept is None
     return ours
 
@@ -189,7 +189,7 @@ def test_an_arrival_in_the_future_is_asked_about(ours: Workspace) -> None:
     """It would move as_of for everybody: the row is named, unless the day is; a build without a clock does not ask."""
     latest = max(raw_rows(ours.raw_file("customers"))[1:], key=lambda row: row[1])
     row = raw_rows(ours.raw_file("customers")).index(latest)
-    now = moment("2026-06-01T00:00:00Z")
+    now = seconds_or_none("2026-06-01T00:00:00Z")
     with pytest.raises(UsageError, match=rf"customers\.csv, row {row}: ingest_ts {latest[1]} is in the future"):
         build(ours, "polars", now=now)
     assert ours.current() is None
@@ -446,7 +446,7 @@ def test_the_sample_is_what_generate_makes(tmp_path: Path) -> None:
     if not (shipped / "data" / "raw").exists():
         pytest.skip("data/sample is not here")
     ours = Workspace(tmp_path)
-    ours.write_generated(generate(DEFAULT_CUSTOMERS, DEFAULT_SEED, DEFAULT_AS_OF), {})
+    ours.generated.write(generate(DEFAULT_CUSTOMERS, DEFAULT_SEED, DEFAULT_AS_OF), {})
     names = [*(f"data/raw/{name}.csv" for name in RAW), "data/truth/identity.csv"]
     assert [] == [name for name in names if (ours.root / name).read_bytes() != (shipped / name).read_bytes()]
     sums = dict(reversed(line.split(None, 1)) for line in (shipped / "SHA256SUMS").read_text("utf-8").splitlines())

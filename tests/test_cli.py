@@ -15,9 +15,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 import c360lib
-from c360lib.cli import ENGINES, main
+from c360lib.cli import ENGINES, MODES, main
 from c360lib.engines.open import ENGINES as REAL_ENGINES
 from c360lib.generate.faults import FAULTS
+from c360lib.identity.model import score
 from c360lib.quality import measures
 from c360lib.schemas import GOLD, RAW, SILVER
 from c360lib.storage.files import read_csv, read_json, remove_tree
@@ -93,7 +94,7 @@ def test_help_names_options_and_their_defaults() -> None:
         assert words in text
     for words in ("default: 1000", "default: 360", "default: polars", "default: csv", "2026-06-30T23:59:59Z"):
         assert words in text
-    assert tuple(REAL_ENGINES) == ENGINES
+    assert (tuple(REAL_ENGINES), score.MODES) == (ENGINES, MODES)
 
 
 def test_the_version() -> None:

@@ -757,7 +757,7 @@ def reference(histories: list[History]) -> dict[tuple[str, str, str], tuple[str 
 
 
 def _is_usable(row: dict[str, str]) -> bool:
-    event, ingest = (moments.moment(row[name]) for name in ("event_ts", "ingest_ts"))
+    event, ingest = (moments.seconds_or_none(row[name]) for name in ("event_ts", "ingest_ts"))
     is_known = row.get("purpose") != "?" and row.get("status") != "maybe"
     return event is not None and ingest is not None and event <= ingest + 300 and is_known
 
@@ -778,7 +778,7 @@ def _alone(row: dict[str, str], rows: list[dict[str, str]], purpose: str, channe
     """What a row says by itself: a refusal, a grant that no other row contradicts, or something unreadable."""
     if not _covers(row, purpose, channel):
         return None
-    event, ingest = (moments.moment(row[name]) for name in ("event_ts", "ingest_ts"))
+    event, ingest = (moments.seconds_or_none(row[name]) for name in ("event_ts", "ingest_ts"))
     status, which = row.get("status", "withdrawn"), int(row["customer_id"][-1])
     proof = row["event_id"] if "status" in row else f"campaign_events:{row['event_id']}"
     arrived = FOR_GOOD if ingest is None or ingest < seconds("2002-01-01") else ingest
@@ -787,7 +787,14 @@ def _alone(row: dict[str, str], rows: list[dict[str, str]], purpose: str, channe
         if len(contents) > 1 or event is None or row is not contents[0]:
             return None
         return Said(
-            min(event, arrived), False, proof, status, arrived, 0, moments.moment(row["expires_ts"]) or FOR_GOOD, which
+            min(event, arrived),
+            False,
+            proof,
+            status,
+            arrived,
+            0,
+            moments.seconds_or_none(row["expires_ts"]) or FOR_GOOD,
+            which,
         )
     if status in ("granted", "maybe"):
         return Said(arrived, True, "", "consent_unreadable", arrived, 0, 0, which)
@@ -806,7 +813,7 @@ def _agreed(row: dict[str, str], rows: list[dict[str, str]], purpose: str, chann
         return None
     arrived = min(seconds(c["ingest_ts"]) for c in contents)
     at = min(min(seconds(c["event_ts"]), seconds(c["ingest_ts"])) for c in contents)
-    ends = min(moments.moment(c["expires_ts"]) or FOR_GOOD for c in contents)
+    ends = min(moments.seconds_or_none(c["expires_ts"]) or FOR_GOOD for c in contents)
     return Said(at, False, row["event_id"], "granted", arrived, 0, ends, int(row["customer_id"][-1]))
 
 

@@ -26,7 +26,7 @@ from c360lib.storage.files import read_csv, read_json
 from c360lib.storage.workspace import Workspace
 
 PEOPLE = 400
-NOW = moments.moment("2026-07-01T12:00:00Z")
+NOW = moments.seconds_or_none("2026-07-01T12:00:00Z")
 Rows = list[dict[str, Any]]
 DERIVED = {"profile_id", "session_id", "match_rule", "match_probability"}  # what other rows may change
 
@@ -71,7 +71,7 @@ def rows_of(folder: Path, table: str) -> Rows:
 def clean(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Raw files without a fault, and their release."""
     ours = Workspace(tmp_path_factory.mktemp("clean"))
-    ours.write_generated(generate(PEOPLE), {})
+    ours.generated.write(generate(PEOPLE), {})
     assert build(ours, "polars", now=NOW).kept is None
     return ours
 

@@ -18,7 +18,7 @@ from c360lib.sources import moments
 from tests.support import UNSHRUNK, Row, account, consent, decision, erasure, made_fast, touch
 
 MINUTES = 60
-START = moments.moment("2026-03-01T00:00:00Z") or 0
+START = moments.seconds_or_none("2026-03-01T00:00:00Z") or 0
 CLOCKS = ("1970-01-01T00:00:00Z", "2001-12-31T23:59:59Z", "2003-01-01T00:00:00Z", "2099-01-01T00:00:00Z", "soon")
 PEOPLE = 30
 BAD_BYTES = "/w=="
@@ -76,7 +76,7 @@ def damaged(chance: random.Random, row: Row) -> Row:
     if chance.random() < 0.1:
         return Row(row.source, {"_raw_base64": BAD_BYTES})
     if row.cells.get("status") == "granted":
-        ahead = (moments.moment(row.cells["event_ts"]) or 0) + chance.choice([299, 300, 301])
+        ahead = (moments.seconds_or_none(row.cells["event_ts"]) or 0) + chance.choice([299, 300, 301])
         return row.but(event_ts=moments.moment_text(ahead))
     faults = {"purpose": "?", "channel": "?", "status": "?"} if row.source == "consent_events" else {"event_name": "?"}
     name = chance.choice(["event_ts", "event_ts", "ingest_ts", "event_id", *faults])

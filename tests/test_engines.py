@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from c360lib.cli import DEFAULT_AS_OF, DEFAULT_CUSTOMERS, DEFAULT_SEED
 from c360lib.engines.duckdb import DuckDB
 from c360lib.engines.open import ENGINES, open_engine
 from c360lib.errors import UsageError
@@ -17,6 +16,7 @@ from c360lib.generate import generate
 from c360lib.generate.faults import FAULTS, inject
 from c360lib.quality.measures import FAIL
 from c360lib.release.build import build
+from c360lib.rules import DEFAULT_AS_OF, DEFAULT_CUSTOMERS, DEFAULT_SEED
 from c360lib.storage.files import read_json
 from c360lib.storage.workspace import Workspace
 
@@ -30,14 +30,14 @@ Files = dict[str, str]
 def sample(root: Path) -> Workspace:
     """The sample: what `c360 generate` makes without options."""
     ours = Workspace(root)
-    ours.write_generated(generate(DEFAULT_CUSTOMERS, DEFAULT_SEED, DEFAULT_AS_OF), {})
+    ours.generated.write(generate(DEFAULT_CUSTOMERS, DEFAULT_SEED, DEFAULT_AS_OF), {})
     return ours
 
 
 def faulty(root: Path) -> Workspace:
     """Four hundred people, every fault that does not stop the run, and steward decisions that contradict each other."""
     ours = Workspace(root)
-    ours.write_generated(generate(400, 7), {}, lambda raw: inject(raw, RUNNING, 7) and None)
+    ours.generated.write(generate(400, 7), {}, lambda raw: inject(raw, RUNNING, 7) and None)
     accounts = sorted(
         {
             ":".join(line.split(",")[2:4])
@@ -77,7 +77,7 @@ def answer_of(
         name = make.__name__
         if name not in roots:
             roots[name] = make(tmp_path_factory.mktemp(name))
-            roots[name].generated_file.unlink()  # its files are the test's from here on
+            roots[name].generated.record_file.unlink()  # its files are the test's from here on
         if (name, engine) not in answers:
             answers[name, engine] = built(roots[name], engine)
         return answers[name, engine]
@@ -134,8 +134,8 @@ PEOPLE, MEMORY, THREADS = 20_000, "220MB", 2  # each thread needs memory of its 
 def test_duckdb_spills_rather_than_dies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A limit that is too small for the data in memory gives the same files; without a disk it would not do."""
     ours = Workspace(tmp_path)
-    ours.write_generated(generate(PEOPLE), {})
-    ours.generated_file.unlink()
+    ours.generated.write(generate(PEOPLE), {})
+    ours.generated.record_file.unlink()
     really, disk = DuckDB.__init__, "10GB"
 
     def few_threads(self: DuckDB, memory_limit: str | None = None) -> None:

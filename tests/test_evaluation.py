@@ -36,7 +36,7 @@ SHARES = ("precision", "recall", "f1")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A release of 300 people, weighed by a model that stands in data/models."""
     ours = Workspace(tmp_path_factory.mktemp("evaluation"))
-    ours.write_generated(generate(300, 7), {})
+    ours.generated.write(generate(300, 7), {})
     build(ours, FAST, identity="probabilistic")
     model = ours.current_release() / "identity" / "model.json"
     (ours.data / "models").mkdir()

@@ -43,7 +43,7 @@ class Published:
 
     def __init__(self, root: Path) -> None:
         self.ours = Workspace(root)
-        self.ours.write_generated(generate(250, 11), {}, lambda raw: inject(raw, FAULTS) and None)
+        self.ours.generated.write(generate(250, 11), {}, lambda raw: inject(raw, FAULTS) and None)
         accounts = self._without_tickets_account()
         self.ours.steward_file.parent.mkdir()
         header = "left_record_id,right_record_id,decision,decided_ts"

@@ -14,8 +14,9 @@ import pytest
 
 from c360lib import generate as module
 from c360lib.errors import UsageError
-from c360lib.generate import DEFAULT_AS_OF, IDENTITY, generate, names
+from c360lib.generate import IDENTITY, generate, names
 from c360lib.generate.draws import Draws, scramble
+from c360lib.rules import DEFAULT_AS_OF
 from c360lib.schemas import RAW, TRUTH
 from c360lib.sources.nicknames import NICKNAMES
 

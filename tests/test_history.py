@@ -215,7 +215,7 @@ def test_every_engine_tells_the_same(engine: Engine) -> None:
 def unbuilt(tmp_path: Path) -> Workspace:
     """Raw files of 150 people; nothing built."""
     workspace = Workspace(tmp_path / "unbuilt")
-    workspace.write_generated(generate(150, 5), {})
+    workspace.generated.write(generate(150, 5), {})
     return workspace
 
 
@@ -223,7 +223,7 @@ def unbuilt(tmp_path: Path) -> Workspace:
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same raw files and their first release."""
     workspace = Workspace(tmp_path_factory.mktemp("history"))
-    workspace.write_generated(generate(150, 5), {})
+    workspace.generated.write(generate(150, 5), {})
     quick(workspace)
     return workspace.root
 
@@ -372,7 +372,7 @@ def test_reset_forgets(ours: Workspace) -> None:
     quick(ours)
     ours.reset()
     ours.steward_file.unlink()
-    ours.write_generated(generate(150, 5), {})
+    ours.generated.write(generate(150, 5), {})
     assert first == quick(ours).release
     assert [] == told(ours)
 
@@ -507,7 +507,7 @@ def test_another_model_keeps_the_ids(ours: Workspace) -> None:
     """A model that weighs every agreement less links fewer pairs; no id is lost or passed on, and churn says so."""
     pytest.importorskip("splink")
     ours.reset()
-    ours.write_generated(generate(150, 361), {})
+    ours.generated.write(generate(150, 361), {})
     quick(ours, identity="probabilistic")
     was = {row["record_id"]: row["profile_id"] for row in rows(ours, "customer_identity")}
     model = read_json(ours.current_release() / "identity" / "model.json")

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,21 +48,34 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Input, Input]:
     made = []
     for seed in (1, 2):
         ours = Workspace(tmp_path_factory.mktemp(f"input_{seed}"))
-        ours.write_generated(generate(80, seed), {})
+        ours.generated.write(generate(80, seed), {})
         result = build(ours, "polars")
         files = {name: entry["sha256"] for name, entry in ours.manifest()["files"].items()}
         made.append(Input(ours, result.release, files))
     return made[0], made[1]
 
 
-@pytest.fixture(scope="module")
-def seconds(inputs: tuple[Input, Input], tmp_path_factory: pytest.TempPathFactory) -> float:
-    """How long such a build takes when nothing happens."""
-    ours = Workspace(tmp_path_factory.mktemp("timed"))
-    give(ours, inputs[0])
+def timed(call: list[str]) -> float:
+    """How many seconds a command takes when nothing happens."""
     started = time.perf_counter()
-    subprocess.run(command(ours.root), check=True, capture_output=True)
+    subprocess.run(call, check=True, capture_output=True)
     return time.perf_counter() - started
+
+
+def moments(seconds: float, count: int) -> list[float]:
+    """Seconds into a run that takes so long: one at random in each of `count` equal parts from a third to its end."""
+    chance = random.Random(SEED)
+    return [seconds * (0.3 + 0.75 * (part + chance.random()) / count) for part in range(count)]
+
+
+def is_killed(call: list[str], seconds: float) -> bool:
+    """Start a command and kill it after so many seconds; gives whether it was still at work. If not, it went well."""
+    with subprocess.Popen(call, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        time.sleep(seconds)
+        status = process.poll()
+        process.kill()
+    assert status in (None, 0)
+    return status is None
 
 
 def opened_files(ours: Workspace) -> dict[str, str]:
@@ -83,21 +95,21 @@ def answer(files: dict[str, str]) -> dict[str, str]:
     }
 
 
-def kill_at_random(ours: Workspace, inputs: tuple[Input, Input], seconds: float, moments: int) -> Iterator[str]:
-    """Build one input and the other by turns, each build killed at some moment; gives what stands afterwards."""
-    chance = random.Random(SEED)
+def kill_at_moments(ours: Workspace, inputs: tuple[Input, Input], count: int) -> list[bool]:
+    """Build one input and the other by turns, each build killed at some moment; gives which were still at work.
+
+    Whatever the moment, what stands is whole, and is the answer to one of the inputs.
+    """
     give(ours, inputs[0])
-    subprocess.run(command(ours.root), check=True, capture_output=True)
-    for turn in range(moments):
+    killed = []
+    for turn, seconds in enumerate(moments(timed(command(ours.root)), count)):
         give(ours, inputs[(turn + 1) % 2])
-        with subprocess.Popen(command(ours.root), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-            time.sleep(seconds * chance.uniform(0.3, 1.05))
-            process.kill()
+        killed.append(is_killed(command(ours.root), seconds))
         assert [] == ours.verify()
         files = {n: e["sha256"] for n, e in ours.manifest()["files"].items()}
         assert files == opened_files(ours)
         assert answer(files) in [answer(each.files) for each in inputs]
-        yield str(ours.current())
+    return killed
 
 
 def then_build(ours: Workspace, inputs: tuple[Input, Input]) -> None:
@@ -112,19 +124,22 @@ def then_build(ours: Workspace, inputs: tuple[Input, Input]) -> None:
     assert not ours.staging.exists()
 
 
-def test_a_killed_build_leaves_a_whole_release(inputs: tuple[Input, Input], seconds: float, tmp_path: Path) -> None:
-    """Six moments: what stands verifies, and is the old release or the new."""
+def test_a_killed_build_leaves_a_whole_release(inputs: tuple[Input, Input], tmp_path: Path) -> None:
+    """Six moments: what stands verifies, and is the old release or the new; some builds were killed at work."""
     ours = Workspace(tmp_path)
-    assert MOMENTS == len(list(kill_at_random(ours, inputs, seconds, MOMENTS)))
+    killed = kill_at_moments(ours, inputs, MOMENTS)
+    assert MOMENTS == len(killed)
+    assert any(killed)
     then_build(ours, inputs)
 
 
 @pytest.mark.slow
-def test_fifty_killed_builds_leave_a_whole_release(inputs: tuple[Input, Input], seconds: float, tmp_path: Path) -> None:
+def test_fifty_killed_builds_leave_a_whole_release(inputs: tuple[Input, Input], tmp_path: Path) -> None:
     """Fifty moments, among them some before and some after the commit."""
     ours = Workspace(tmp_path)
-    standing = list(kill_at_random(ours, inputs, seconds, MANY_MOMENTS))
-    assert MANY_MOMENTS == len(standing)
+    killed = kill_at_moments(ours, inputs, MANY_MOMENTS)
+    assert MANY_MOMENTS == len(killed)
+    assert any(killed)
     then_build(ours, inputs)
 
 
@@ -209,17 +224,19 @@ def test_publishing_killed_at_every_step(release: str, tmp_path: Path) -> None:
 def test_a_killed_generate_leaves_no_half_of_a_file(tmp_path: Path) -> None:
     """Raw files are put in place whole: each is the first data's or the second's, and a later generate works."""
     ours, other = Workspace(tmp_path / "ours"), Workspace(tmp_path / "other")
-    ours.write_generated(generate(300, 1), {})
-    other.write_generated(generate(300, 2), {})
+    ours.generated.write(generate(300, 1), {})
+    other.generated.write(generate(300, 2), {})
     wanted = {p.name: {p.read_bytes(), (ours.raw / p.name).read_bytes()} for p in other.raw.iterdir()}
-    call = [sys.executable, "-m", "c360lib", "generate", str(ours.root), "--customers", "300", "--seed", "2"]
-    chance = random.Random(SEED)
-    for _ in range(3):
-        with subprocess.Popen(call, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-            time.sleep(chance.uniform(0.8, 2))
-            process.kill()
+
+    def call(root: Path) -> list[str]:
+        return [sys.executable, "-m", "c360lib", "generate", str(root), "--customers", "300", "--seed", "2"]
+
+    killed = []
+    for seconds in moments(timed(call(tmp_path / "timed")), 3):
+        killed.append(is_killed(call(ours.root), seconds))
         assert [] == [name for name, contents in wanted.items() if (ours.raw / name).read_bytes() not in contents]
-    subprocess.run(call, check=True, capture_output=True)
+    assert any(killed)
+    subprocess.run(call(ours.root), check=True, capture_output=True)
     assert {p.name: p.read_bytes() for p in other.raw.iterdir()} == {p.name: p.read_bytes() for p in ours.raw.iterdir()}
-    recorded = read_json(ours.generated_file)["files"]
+    recorded = read_json(ours.generated.record_file)["files"]
     assert recorded == {name: file_sha256(ours.root / name) for name in recorded}

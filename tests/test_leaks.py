@@ -231,7 +231,7 @@ def test_an_earlier_day_over_a_later_release_opens_nothing(ours: Workspace) -> N
 def test_other_generated_data_are_not_compared(ours: Workspace) -> None:
     """A learner's second company is another one; the report says so in a line."""
     built(ours, A, GRANT, NO)
-    ours.generated_file.write_text('{"customers": 2, "seed": 7, "files": {}}', "utf-8")
+    ours.generated.record_file.write_text('{"customers": 2, "seed": 7, "files": {}}', "utf-8")
     result = built(ours, A, GRANT)
     assert ("none", INFO) == opened(result)
     assert result.kept is None

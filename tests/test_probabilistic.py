@@ -340,7 +340,7 @@ def test_a_model_of_another_format_or_of_other_rules_is_refused() -> None:
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A workspace with the data of 150 people."""
-    Workspace(tmp_path).write_generated(generate(150, 361), {}, lambda raw: None)
+    Workspace(tmp_path).generated.write(generate(150, 361), {}, lambda raw: None)
     return tmp_path
 
 
@@ -457,7 +457,7 @@ def test_public_records_without_contacts_are_matched_and_the_report_names_what_w
 def test_a_profile_is_explained_with_the_model_of_its_release(tmp_path: Path) -> None:
     """The link of the model stands in the story with its evidence, and the row is the published one."""
     workspace = Workspace(tmp_path)
-    workspace.write_generated(generate(150, 361), {}, lambda raw: None)
+    workspace.generated.write(generate(150, 361), {}, lambda raw: None)
     build(workspace, FAST, identity="probabilistic")
     release = workspace.current_release()
     edges = read_csv(release / "silver" / "identity_edges.csv").to_pylist()

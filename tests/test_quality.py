@@ -37,7 +37,7 @@ FAULTS = ["consent_withdrawal_with_unreadable_time", "unknown_purpose", "negativ
 def published(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A release of 300 people, with some rows that cannot be used."""
     ours = Workspace(tmp_path_factory.mktemp("quality"))
-    ours.write_generated(generate(300), {}, lambda raw: inject(raw, FAULTS) and None)
+    ours.generated.write(generate(300), {}, lambda raw: inject(raw, FAULTS) and None)
     assert build(ours, "polars").kept is None
     return ours
 
@@ -393,7 +393,7 @@ def test_old_data_warn(source: str, folder: Path, record: dict[str, Any]) -> Non
     """At the limit it passes, an hour past it warns; it never fails, and arrivals after as_of are not negative age."""
     limit = rules.MAX_FRESHNESS_HOURS[source]
     for hours, status in ((limit, PASS), (limit + 1, WARN), (10_000, WARN), (-5, PASS)):
-        latest = moments.moment_text((moments.moment(record["as_of"]) or 0) - hours * 3600)
+        latest = moments.moment_text((moments.seconds_or_none(record["as_of"]) or 0) - hours * 3600)
         record["sources"][source]["latest_ingest_ts"] = latest
         assert (str(max(0, hours)), status) == verdict(measured(folder, record), f"{source}_freshness_hours")
 

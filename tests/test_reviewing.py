@@ -229,7 +229,7 @@ def test_the_time_is_told_and_when_it_counts(ours: Workspace) -> None:
     words = ("--pair", "crm:a", "crm:b", "--role", "r", "--reason", "w", "--same")
     told = review(ours, *words, "--at", "2026-07-02T10:00:00Z").stdout
     assert "dated 2026-07-02T10:00:00Z; that is after 2026-06-30T23:59:59Z, so it counts only in builds for" in told
-    assert reviewing.moment(ours, None, 1_782_800_000) == 1_782_800_000  # on the day itself the clock holds
+    assert reviewing.decided_at(ours, None, 1_782_800_000) == 1_782_800_000  # on the day itself the clock holds
 
 
 @pytest.mark.parametrize(

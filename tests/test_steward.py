@@ -256,10 +256,10 @@ def test_decisions_survive_another_model_and_none(tmp_path: Path) -> None:
     """
     pytest.importorskip("splink", reason="needs the extra `identity`")
     other = Workspace(tmp_path / "other")
-    other.write_generated(generate(150, 3), {})
+    other.generated.write(generate(150, 3), {})
     build(other, "polars", identity="probabilistic")
     ours = Workspace(tmp_path / "ours")
-    ours.write_generated(generate(150, 361), {})
+    ours.generated.write(generate(150, 361), {})
     build(ours, "polars", identity="probabilistic")
     same, different = [row for row in steward.queue(ours) if row["reason"] == "unsure"][:2]
     for row, what in ((same, "must_link"), (different, "cannot_link")):

@@ -22,6 +22,7 @@ from c360lib.errors import BusyError, IntegrityError, UsageError
 from c360lib.generate import generate
 from c360lib.generate.faults import inject
 from c360lib.release.build import build
+from c360lib.rules import DEFAULT_SEED
 from c360lib.schemas import RAW
 from c360lib.storage import files, workspace
 from c360lib.storage.files import CsvWriter, file_sha256, read_csv, read_json, read_table, write_json, write_table
@@ -404,9 +405,9 @@ def test_a_table_that_is_not_there_is_told(ours: Workspace) -> None:
 
 
 # --- generating and removing ------------------------------------------------------------------------------------------
-def make(ours: Workspace, people: int = 20, seed: int = 360) -> None:
+def make(ours: Workspace, people: int = 20, seed: int = DEFAULT_SEED) -> None:
     """Generate source data."""
-    ours.write_generated(generate(people, seed), {"customers": people})
+    ours.generated.write(generate(people, seed), {"customers": people})
 
 
 def test_generated_files_are_recorded_and_replaced(ours: Workspace) -> None:
@@ -416,7 +417,7 @@ def test_generated_files_are_recorded_and_replaced(ours: Workspace) -> None:
     make(ours, seed=361)
     assert before.keys() == snapshot(ours.data).keys()
     assert before["raw/customers.csv"] != (ours.raw / "customers.csv").read_bytes()
-    recorded = read_json(ours.generated_file)["files"]
+    recorded = read_json(ours.generated.record_file)["files"]
     assert {name: file_sha256(ours.root / name) for name in recorded} == recorded
     assert {*(f"data/raw/{name}.csv" for name in RAW), "data/truth/identity.csv"} == set(recorded)
 
@@ -442,24 +443,24 @@ def test_a_generate_that_was_stopped_between_two_files_may_be_run_again(
         left = [moved]
 
         def stop(path: Path, target: Path, left: list[int] = left) -> Path:
-            if path.parent == ours.generating:
+            if path.parent == ours.generated.drafts:
                 if not left[0]:
                     raise KeyboardInterrupt
                 left[0] -= 1
             return replace(path, target)
 
-        ours.write_generated(generate(5, 1), {})
+        ours.generated.write(generate(5, 1), {})
         monkeypatch.setattr(Path, "replace", stop)
         for seed in range(2, 2 + again):
             left[0] = moved
             with pytest.raises(KeyboardInterrupt):
-                ours.write_generated(generate(5, seed), {})
+                ours.generated.write(generate(5, seed), {})
         monkeypatch.setattr(Path, "replace", replace)
         if moved % 2:
             ours.reset()
             assert not ours.raw.exists()
-        ours.write_generated(generate(5, 9), {})
-        assert {"files"} == set(read_json(ours.generated_file))
+        ours.generated.write(generate(5, 9), {})
+        assert {"files"} == set(read_json(ours.generated.record_file))
 
 
 def test_a_generate_that_fails_leaves_the_old_files(ours: Workspace) -> None:
@@ -467,7 +468,7 @@ def test_a_generate_that_fails_leaves_the_old_files(ours: Workspace) -> None:
     make(ours)
     before = snapshot(ours.raw)
     with pytest.raises(UsageError, match="unknown fault"):
-        ours.write_generated(generate(20, 361), {}, lambda raw: inject(raw, ["gremlins"]) and None)
+        ours.generated.write(generate(20, 361), {}, lambda raw: inject(raw, ["gremlins"]) and None)
     assert before == snapshot(ours.raw)
 
 
@@ -507,7 +508,7 @@ def test_reset_leaves_no_empty_folder_of_its_own(ours: Workspace) -> None:
 def test_reset_removes_the_leftovers_of_a_killed_run(ours: Workspace) -> None:
     """Half-written folders go too, also where nothing was published."""
     (ours.staging / "gold").mkdir(parents=True)
-    ours.generating.mkdir()
+    ours.generated.drafts.mkdir()
     (ours.failed / "r0").mkdir(parents=True)
     ours.reset()
     assert [] == list(ours.data.iterdir())

@@ -395,9 +395,9 @@ def churn_rows() -> Iterator[tuple[str, str]]:
 
 
 def constant_rows() -> Iterator[tuple[str, str, str]]:
-    """One row a single value of rules.py, in its order."""
+    """One row for each single value of rules.py, in its order, but for defaults: the help of `c360` names them."""
     for name, value in vars(rules).items():
-        if name.isupper() and isinstance(value, (int, float, str)):
+        if name.isupper() and not name.startswith("DEFAULT_") and isinstance(value, (int, float, str)):
             told = f"{value:,}" if isinstance(value, int) else str(value)
             yield (f"`{name}`", told, CONSTANT_MEANINGS[name])
 

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from c360lib.commands import steward
 from c360lib.errors import C360Error, UsageError
 from c360lib.release import replay
-from c360lib.rules import CHANNELS, CURRENCY, PURPOSES, STEWARD_RULE
+from c360lib.rules import CHANNELS, CURRENCY, DEFAULT_IDENTITY, PURPOSES, STEWARD_RULE
 from c360lib.schemas import REVIEWED
 from c360lib.sources import load, moments
 from c360lib.storage.files import read_table
@@ -94,11 +94,11 @@ def record(workspace: Workspace, pair: tuple[str, str], decision: str, role: str
     return f"recorded: {pair[0]} {decision} {pair[1]}, dated {stamp}{late}"
 
 
-def moment(workspace: Workspace, at: str | None, now: int) -> int:
+def decided_at(workspace: Workspace, at: str | None, now: int) -> int:
     """When a decision was made, in seconds: as told, or by the clock within the day that was built for."""
     if at is None:
-        return steward.moment_of(now, moments.moment(workspace.manifest()["as_of"]) or 0)
-    told = moments.moment(at)
+        return steward.dated(now, replay.moment(workspace.manifest()).as_of)
+    told = moments.seconds_or_none(at)
     if told is None:
         raise UsageError(f"--at: expected a time such as 2026-06-30T10:00:00Z, got {at!r}")
     return told
@@ -109,7 +109,9 @@ def next_step(workspace: Workspace) -> str:
     manifest = workspace.manifest()
     options = [] if str(workspace.root) == "." else [shlex.quote(str(workspace.root))]
     options += ["--as-of", manifest["as_of"][:10]]
-    options += ["--identity", manifest["identity"]["asked"]] if manifest["identity"]["asked"] != "deterministic" else []
+    options += (
+        ["--identity", manifest["identity"]["asked"]] if manifest["identity"]["asked"] != DEFAULT_IDENTITY else []
+    )
     options += ["--format", manifest["format"]] if manifest["format"] != "csv" else []
     return f"{workspace.steward_file} counts from the next build on: c360 build {' '.join(options)}"
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from c360lib.errors import ContractError, UsageError
+from c360lib.release import replay
 from c360lib.rules import SECONDS_PER_DAY
 from c360lib.schemas import STEWARD
 from c360lib.sources import load, moments, raw, typed
@@ -68,7 +69,7 @@ def decide(
     pair, so that the last word holds. The file changes in one step, keeps what it holds, and one decision waits for
     another. UsageError for an unknown account, word or time, BusyError while a build holds the workspace.
     """
-    as_of = moments.moment(workspace.manifest()["as_of"]) or 0
+    as_of = replay.moment(workspace.manifest()).as_of
     said = {"decision": decision, "reviewer_role": role.strip(), "reason": reason.strip()}
     _refuse_unusable(workspace, left_record_id, right_record_id, said)
     with workspace.locked(LOCK_WAIT_SECONDS):
@@ -81,19 +82,19 @@ def decide(
 
 def typed_decision(workspace: Workspace, left_record_id: str, right_record_id: str, decision: str) -> pa.RecordBatch:
     """The row that `decide` would add, as the layers read it, without writing anything."""
-    as_of = moments.moment(workspace.manifest()["as_of"]) or 0
+    as_of = replay.moment(workspace.manifest()).as_of
     stamp = moments.moment_text(_stamp(workspace, _pair(left_record_id, right_record_id), as_of, None))
     row = {"left_record_id": left_record_id, "right_record_id": right_record_id, "decision": decision}
     rows = pa.Table.from_pylist([{**row, "decided_ts": stamp, "_raw_base64": ""}])
     return typed.typed_rows(raw.numbered(rows), STEWARD).rows
 
 
-def moment_of(now: int, as_of: int) -> int:
+def dated(now: int, as_of: int) -> int:
     """When a decision of `now` is dated: now, if that lies in the day that ends with as_of, else the start of that day.
 
     A later time would not count in a build for that day, and an earlier one would count before anybody had looked.
 
-    >>> moment_of(100_000, as_of=172_799), moment_of(999_999, as_of=172_799), moment_of(5, as_of=172_799)
+    >>> dated(100_000, as_of=172_799), dated(999_999, as_of=172_799), dated(5, as_of=172_799)
     (100000, 86400, 86400)
     """
     start = as_of + 1 - SECONDS_PER_DAY
@@ -123,7 +124,7 @@ def _refuse_unusable(workspace: Workspace, left: str, right: str, said: dict[str
 
 def _stamp(workspace: Workspace, pair: tuple[str, str], as_of: int, at: int | None) -> int:
     """The wanted time, or the second after the latest decision on the pair that counts by then."""
-    wanted = moment_of(as_of + 1, as_of) if at is None else at
+    wanted = dated(as_of + 1, as_of) if at is None else at
     last_that_counts = max(as_of, wanted)
     earlier: list[int] = [
         row["decided_ts"]

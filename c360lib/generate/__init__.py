@@ -28,8 +28,9 @@ from c360lib.generate import accounts, activity, relations
 from c360lib.generate.arrival import deliver
 from c360lib.generate.people import GROUP, Span, population
 from c360lib.generate.texts import SECONDS_PER_DAY
+from c360lib.rules import DEFAULT_AS_OF as DEFAULT_AS_OF  # as course/tables.py finds it
+from c360lib.rules import DEFAULT_CUSTOMERS, DEFAULT_SEED
 
-DEFAULT_AS_OF = "2026-06-30T23:59:59Z"
 BLOCK_PEOPLE = 5_000
 MOST_CUSTOMERS = 100_000_000
 SEEDS = 1 << 63
@@ -38,7 +39,9 @@ HISTORY_DAYS = 3 * 365
 IDENTITY = "identity"
 
 
-def generate(customers: int = 1000, seed: int = 360, as_of: str = DEFAULT_AS_OF) -> Iterator[dict[str, pa.Table]]:
+def generate(
+    customers: int = DEFAULT_CUSTOMERS, seed: int = DEFAULT_SEED, as_of: str = DEFAULT_AS_OF
+) -> Iterator[dict[str, pa.Table]]:
     """Blocks of tables for `customers` people: the seven of `schemas.RAW` by name, and `identity` (schemas.TRUTH).
 
     Every column is text, '' where empty. Rows of a block stand in order of arrival (ingest_ts, then key), `identity` in

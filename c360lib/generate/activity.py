@@ -135,7 +135,7 @@ def _order_rows(
     values = {
         "customer_id": cells["customer_id"],
         "status": texts.choose(ORDER_STATUSES, status),
-        "ordered_ts": texts.moment(placed),
+        "ordered_ts": texts.timestamp(placed),
         "currency": texts.same(CURRENCY, len(row)),
         "net_amount_cents": texts.number(cents),
     }

@@ -69,8 +69,8 @@ def deliver(rows: Rows, seed: int, span: Span) -> pa.Table:
     place = np.concatenate([np.arange(len(ingest)), twice])
     ingest = np.concatenate([ingest, again[twice]])
     order = np.lexsort((*(tie[place] for tie in rows.ties), ingest))
-    cells = {**rows.cells, "event_ts": texts.moment(rows.event)}
+    cells = {**rows.cells, "event_ts": texts.timestamp(rows.event)}
     taken = pa.array(place[order])
     columns = {name: cells[name].take(taken) for name in RAW[rows.source].column_names if name != "ingest_ts"}
-    columns["ingest_ts"] = texts.moment(ingest[order])
+    columns["ingest_ts"] = texts.timestamp(ingest[order])
     return pa.table({name: columns[name] for name in RAW[rows.source].column_names})

@@ -17,7 +17,7 @@ import numpy as np
 from c360lib.errors import UsageError
 from c360lib.generate.draws import Bits, Draws
 from c360lib.generate.names import SURNAMES
-from c360lib.rules import CLOCK_SKEW_SECONDS
+from c360lib.rules import CLOCK_SKEW_SECONDS, DEFAULT_SEED
 from c360lib.schemas import RAW
 
 SHARED_BY = 300
@@ -377,7 +377,7 @@ def chosen(text: str) -> list[str]:
     return names
 
 
-def inject(raw_dir: Path, names: Sequence[str], seed: int = 360) -> list[str]:
+def inject(raw_dir: Path, names: Sequence[str], seed: int = DEFAULT_SEED) -> list[str]:
     """Put the named faults into the files of `raw_dir`; gives a line for each that says what was changed where.
 
     Rows are counted from 1, the header not counted, as in bronze. The order of `names` does not matter: faults go in

@@ -89,8 +89,8 @@ def _ticket_rows(world: World, ticket: Ints, account: Ints, step: Ints, times: I
         "category": texts.choose(CATEGORIES, draws.pick("category", CATEGORY_WEIGHTS)),
         "priority": texts.choose(PRIORITIES, draws.pick("priority", PRIORITY_WEIGHTS)),
         "status": texts.choose((*TICKET_STATUSES, ""), step),
-        "opened_ts": texts.moment(times[:, 0]),
-        "resolved_ts": texts.where(is_resolved, texts.moment(np.where(is_resolved, times[:, 2], 0)), ""),
+        "opened_ts": texts.timestamp(times[:, 0]),
+        "resolved_ts": texts.where(is_resolved, texts.timestamp(np.where(is_resolved, times[:, 2], 0)), ""),
         "csat": texts.where(is_resolved & draws.chance("scores", SCORES), score, ""),
     }
     return Rows(
@@ -239,7 +239,7 @@ def _consent_channels(whole: Draws, draws: Draws, topic: Ints) -> Text:
 def _expiries(draws: Draws, is_grant: Flags, when: Ints) -> Text:
     days = np.array(EXPIRY_DAYS)[draws.pick("expiry", EXPIRY_WEIGHTS)]
     until = np.where(days < 0, FOREVER_SECONDS, when + days * SECONDS_PER_DAY)
-    return texts.where(is_grant & (days != 0), texts.moment(until), "")
+    return texts.where(is_grant & (days != 0), texts.timestamp(until), "")
 
 
 def erasure_requests(world: World) -> Rows:

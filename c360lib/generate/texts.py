@@ -64,10 +64,10 @@ def date(days: Ints) -> Text:
     return pa.array(days.astype(np.int32)).cast(pa.date32()).cast(pa.string())
 
 
-def moment(seconds: Ints) -> Text:
+def timestamp(seconds: Ints) -> Text:
     """Seconds since 1970 as `YYYY-MM-DDTHH:MM:SSZ`.
 
-    >>> moment(np.array([0, 1_782_863_999])).to_pylist()
+    >>> timestamp(np.array([0, 1_782_863_999])).to_pylist()
     ['1970-01-01T00:00:00Z', '2026-06-30T23:59:59Z']
     """
     clock = pa.array((seconds % SECONDS_PER_DAY).astype(np.int32)).cast(pa.time32("s")).cast(pa.string())

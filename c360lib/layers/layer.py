@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 
 class Moment(NamedTuple):
-    """What a layer may know of time, in seconds since 1970: the moment asked for, and how far the data reach."""
+    """What may be known of time, in seconds since 1970: the moment asked for, and how far the data reach."""
 
     as_of: int
     reach: int

@@ -180,7 +180,7 @@ def _refused_purposes(row: Row) -> tuple[str, ...]:
 
 def _moment_of(row: Row) -> tuple[int, int]:
     """The moment a quarantined refusal is dated by, and its arrival if it is late."""
-    made, arrived = moments.moment(row["event_ts"]), moments.moment(row["ingest_ts"])
+    made, arrived = moments.seconds_or_none(row["event_ts"]), moments.seconds_or_none(row["ingest_ts"])
     keeps = row["rule"] == "one_content_per_key" or row["source"] == "campaign_events"
     if arrived is None or row["ingest_ts"] < EARLIEST_CHOICE:
         return _NEVER, -_NEVER

@@ -242,13 +242,15 @@ def _unusual(name: str, source: dict[str, Any]) -> Iterator[tuple[str, str, str,
 
 
 def _freshness_measures(record: dict[str, Any]) -> list[Measure]:
-    as_of = moments.moment(record["as_of"]) or 0
+    told = f"the manifest of release {record['release']}"
+    as_of = moments.promised_seconds(record.get("as_of"), f"{told}, as_of")
     found = []
     for name, hours in rules.MAX_FRESHNESS_HOURS.items():
         latest = record["sources"][name]["latest_ingest_ts"]
         if latest is None:
             continue
-        age = max(0, as_of - (moments.moment(latest) or 0)) // 3600
+        arrived = moments.promised_seconds(latest, f"{told}, latest_ingest_ts of {name}")
+        age = max(0, as_of - arrived) // 3600
         found.append(
             _at_most(
                 f"{name}_freshness_hours",

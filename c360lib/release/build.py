@@ -1,18 +1,15 @@
-"""From a ROOT's raw files to a published release: load, run the layers, write, audit, publish."""
+"""From a ROOT's raw files to a published release: load, date, ask, run the layers, judge, publish or keep aside."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from c360lib.engines.base import Engine
-from c360lib.engines.open import DEFAULT_ENGINE, open_engine
+from c360lib.engines.open import open_engine
 from c360lib.errors import UsageError
 from c360lib.identity.model import score
 from c360lib.layers.layer import Moment
@@ -21,20 +18,20 @@ from c360lib.layers.run import run_layers
 from c360lib.quality import measures as quality
 from c360lib.quality import report
 from c360lib.quality.leaks import DECISIONS_FILE
-from c360lib.release import predecessor
+from c360lib.release import at_rest, predecessor
 from c360lib.release.manifest import finish_manifest, inputs_sha256, record_of, release_id
 from c360lib.release.models import MODEL_FILE, model_asked, write_model
-from c360lib.schemas import GOLD, RAW, SILVER, Table
-from c360lib.sources import cells, moments
+from c360lib.rules import DEFAULT_ENGINE, DEFAULT_IDENTITY
+from c360lib.schemas import GOLD, RAW, SILVER
+from c360lib.sources import moments
 from c360lib.sources.load import Loaded, Progress, load
 from c360lib.sources.moments import end_of_day
-from c360lib.storage.files import FORMATS, replace_bytes, table_batches, write_table
+from c360lib.storage.files import FORMATS, replace_bytes
 from c360lib.storage.workspace import Workspace
 
 STEPS = len(RAW) + len(PUBLISHED) + 1
 
 
-# --- building ---------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Result:
     """What a build came to. `kept` is the folder of a release that was not published, else None."""
@@ -47,6 +44,18 @@ class Result:
     kept: Path | None
 
 
+class _Job(NamedTuple):
+    """What every step works with."""
+
+    workspace: Workspace
+    stage: Path
+    runner: Engine
+    engine: str
+    suffix: str
+    identity: str
+    progress: Progress
+
+
 def build(
     workspace: Workspace,
     engine: str = DEFAULT_ENGINE,
@@ -55,7 +64,7 @@ def build(
     memory_limit: str | None = None,
     now: int | None = None,
     progress: Progress = lambda step: None,
-    identity: str = "deterministic",
+    identity: str = DEFAULT_IDENTITY,
 ) -> Result:
     """Build a release from data/raw and publish it unless a measure fails.
 
@@ -65,33 +74,25 @@ def build(
     """
     if suffix not in FORMATS:
         raise UsageError(f"--format: expected one of {', '.join(FORMATS)}, got {suffix!r}")
-    asked = None if as_of is None else end_of_day(as_of)
+    day = None if as_of is None else end_of_day(as_of)
     with workspace.locked(), open_engine(engine, memory_limit) as runner, workspace.staged() as stage:
+        job = _Job(workspace, stage, runner, engine, suffix, identity, progress)
         loaded = load(runner, workspace, stage, suffix, progress=progress)
-        if asked is None:
-            _refuse_future(workspace, loaded, now)
-        at = Moment(asked if asked is not None else end_of_day(moments.moment_text(loaded.reach)), loaded.reach)
-        wanted = model_asked(workspace, identity)
-        loaded.frames["model_asked"] = runner.load_table(score.asked(wanted))
-        inputs = inputs_sha256(loaded, workspace, at, suffix, score.fingerprint(wanted, engine))
-        before = predecessor.find(workspace, inputs)
-        loaded.frames["profiles_before"] = runner.load_table(before.profiles)
-        loaded.frames["events_before"] = runner.load_table(before.events)
-        release = release_id(at, inputs, before.sha256)
-        dispositions, counts = _write_layers(runner, loaded, at, stage, suffix, progress)
-        record = record_of(loaded, at, release, dispositions, engine, suffix)
-        record |= {"inputs_sha256": inputs, "predecessor": before.told()}
-        record |= {"identity": score.told(identity, stage / MODEL_FILE), "recipe": workspace.recipe()}
-        _keep_decisions(workspace, stage)
-        progress("quality")
-        measures = quality.audit(stage, record, workspace.truth(), workspace.release_before(record))
-        report.write(stage / "reports", record, measures)
-        rows = finish_manifest(stage, record, counts)
-        status = quality.status(measures)
-        kept = workspace.keep_failed(release) if status == quality.FAIL else None
-        if kept is None:
-            workspace.publish(release)
-        return Result(release, record["as_of"], rows, measures, status, kept)
+        at = _date(job, loaded, day, now)
+        asked = _ask(job, loaded, at)
+        dispositions, counts = _run(job, loaded, at)
+        record = _record(job, loaded, at, asked, dispositions)
+        measures = _judge(job, record)
+        return _publish_or_keep(job, record, measures, counts)
+
+
+# --- the steps --------------------------------------------------------------------------------------------------------
+def _date(job: _Job, loaded: Loaded, day: int | None, now: int | None) -> Moment:
+    """What is known of time: the end of the day asked for, or of the latest arrival's, and how far the data reach."""
+    if day is None:
+        _refuse_future(job.workspace, loaded, now)
+        day = end_of_day(moments.moment_text(loaded.reach))
+    return Moment(day, loaded.reach)
 
 
 def _refuse_future(workspace: Workspace, loaded: Loaded, now: int | None) -> None:
@@ -105,29 +106,51 @@ def _refuse_future(workspace: Workspace, loaded: Loaded, now: int | None) -> Non
             )
 
 
-def _write_layers(
-    runner: Engine, loaded: Loaded, at: Moment, stage: Path, suffix: str, progress: Progress
-) -> tuple[pa.Table, dict[str, int]]:
+def _ask(job: _Job, loaded: Loaded, at: Moment) -> dict[str, Any]:
+    """Load what the layers ask for beside the sources, a model and the predecessor; gives the id that comes of it."""
+    wanted = model_asked(job.workspace, job.identity)
+    loaded.frames["model_asked"] = job.runner.load_table(score.asked(wanted))
+    inputs = inputs_sha256(loaded, job.workspace, at, job.suffix, score.fingerprint(wanted, job.engine))
+    before = predecessor.find(job.workspace, inputs)
+    loaded.frames["profiles_before"] = job.runner.load_table(before.profiles)
+    loaded.frames["events_before"] = job.runner.load_table(before.events)
+    release = release_id(at, inputs, before.sha256)
+    return {"release": release, "inputs_sha256": inputs, "predecessor": before.told()}
+
+
+def _run(job: _Job, loaded: Loaded, at: Moment) -> tuple[pa.Table, dict[str, int]]:
     """Run every layer and write each published table, sorted by key; gives the dispositions and rows per file."""
     counts = {f"{name}_bronze": source.rows for name, source in loaded.sources.items()}
     dispositions = None
-    for name, frame in run_layers(runner, loaded.frames, at, ("identity_model", *PUBLISHED)):
+    for name, frame in run_layers(job.runner, loaded.frames, at, ("identity_model", *PUBLISHED)):
         if name == "identity_model":
-            write_model(runner.table(frame), stage / MODEL_FILE)
+            write_model(job.runner.table(frame), job.stage / MODEL_FILE)
             continue
-        progress(name)
+        job.progress(name)
         if name == "dispositions":
-            dispositions = runner.table(frame)
+            dispositions = job.runner.table(frame)
             continue
         table = SILVER.get(name) or GOLD[name]
-        batches: Iterator[pa.RecordBatch] = runner.batches(frame, table.key)
-        if name in ("quarantine", "field_issues"):
-            batches = _with_bronze_cells(batches, stage, suffix)
-        rest = (at_rest(batch, table) for batch in batches)
-        counts[name] = write_table(stage / table.layer / f"{name}.{suffix}", at_rest_schema(table), rest)
+        counts[name] = at_rest.write(job.runner.batches(frame, table.key), table, job.stage, job.suffix)
         del frame  # or what it reads would be held while the next layers are made
     assert dispositions is not None
     return dispositions, counts
+
+
+def _record(job: _Job, loaded: Loaded, at: Moment, asked: dict[str, Any], dispositions: pa.Table) -> dict[str, Any]:
+    """The manifest, still without its files."""
+    record = asked | record_of(loaded, at, dispositions, job.engine, job.suffix)
+    identity = score.told(job.identity, job.stage / MODEL_FILE)
+    return record | {"identity": identity, "recipe": job.workspace.generated.recipe()}
+
+
+def _judge(job: _Job, record: dict[str, Any]) -> list[quality.Measure]:
+    """Measure the files as they were written, and report."""
+    _keep_decisions(job.workspace, job.stage)
+    job.progress("quality")
+    measures = quality.audit(job.stage, record, job.workspace.truth(), job.workspace.release_before(record))
+    report.write(job.stage / "reports", record, measures)
+    return measures
 
 
 def _keep_decisions(workspace: Workspace, stage: Path) -> None:
@@ -136,45 +159,13 @@ def _keep_decisions(workspace: Workspace, stage: Path) -> None:
         replace_bytes(stage / DECISIONS_FILE, workspace.steward_file.read_bytes())
 
 
-def at_rest_schema(table: Table) -> pa.Schema:
-    """The Arrow schema of a published file: times and dates are text."""
-    kinds = {"int": pa.int64(), "cents": pa.int64(), "bool": pa.bool_(), "ratio": pa.float64()}
-    return pa.schema([(c.name, kinds.get(c.kind, pa.string())) for c in table.columns])
-
-
-def at_rest(batch: pa.RecordBatch, table: Table) -> pa.RecordBatch:
-    """A batch of a layer as it is written."""
-    arrays = [cells.rendered(batch[c.name], c) for c in table.columns]
-    return pa.record_batch(arrays, schema=at_rest_schema(table))
-
-
-def _with_bronze_cells(batches: Iterator[pa.RecordBatch], stage: Path, suffix: str) -> Iterator[pa.RecordBatch]:
-    """Add what bronze holds of each row: the whole `row` as JSON, and the `value` of the column named."""
-    for batch in batches:
-        rows: list[dict[str, Any]] = batch.to_pylist()
-        wanted: dict[str, set[int]] = {}
-        for row in rows:
-            wanted.setdefault(row["source"], set()).add(row["row_number"])
-        found = {
-            name: _bronze_rows(stage / "bronze" / f"{name}_bronze.{suffix}", numbers)
-            for name, numbers in wanted.items()
-        }
-        kept = [found[row["source"]][row["row_number"]] for row in rows]
-        texts = [
-            json.dumps(
-                {k: v for k, v in cell.items() if not k.startswith("_") or (v and k == "_raw_base64")},
-                ensure_ascii=False,
-            )
-            for cell in kept
-        ]
-        values = [cell.get(row.get("column", ""), "") for row, cell in zip(rows, kept, strict=True)]
-        yield pa.RecordBatch.from_arrays(
-            [*batch.columns, pa.array(texts, pa.string()), pa.array(values, pa.string())],
-            [*batch.schema.names, "row", "value"],
-        )
-
-
-def _bronze_rows(file: Path, numbers: set[int]) -> dict[int, dict[str, Any]]:
-    wanted = pa.array([str(number) for number in sorted(numbers)])
-    chosen = (batch.filter(pc.is_in(batch["_row_number"], wanted)) for batch in table_batches(file))
-    return {int(row["_row_number"]): row for batch in chosen for row in batch.to_pylist()}
+def _publish_or_keep(
+    job: _Job, record: dict[str, Any], measures: list[quality.Measure], counts: dict[str, int]
+) -> Result:
+    """Make it the published release, or set it aside where a measure fails."""
+    rows = finish_manifest(job.stage, record, counts)
+    release, status = record["release"], quality.status(measures)
+    kept = job.workspace.keep_failed(release) if status == quality.FAIL else None
+    if kept is None:
+        job.workspace.publish(release)
+    return Result(release, record["as_of"], rows, measures, status, kept)

@@ -29,7 +29,7 @@ def inputs_sha256(loaded: Loaded, workspace: Workspace, at: Moment, suffix: str,
         "as_of": at.as_of,
         "format": suffix,
         "model": model,
-        "recipe": workspace.recipe(),
+        "recipe": workspace.generated.recipe(),
         "rules": rules.RULES_VERSION,
         "code": code_fingerprint(),
     }
@@ -54,10 +54,8 @@ def code_fingerprint() -> str:
 
 
 # --- the record -------------------------------------------------------------------------------------------------------
-def record_of(
-    loaded: Loaded, at: Moment, release: str, dispositions: pa.Table, engine: str, suffix: str
-) -> dict[str, Any]:
-    """The manifest of a release, still without its files."""
+def record_of(loaded: Loaded, at: Moment, dispositions: pa.Table, engine: str, suffix: str) -> dict[str, Any]:
+    """What the manifest of a release says of its sources, rules and versions."""
     sources = {
         name: {
             "present": source.present,
@@ -74,7 +72,6 @@ def record_of(
     }
     packages = ("narwhals", "polars", "pyarrow")
     return {
-        "release": release,
         "as_of": moments.moment_text(at.as_of),
         "engine": engine,
         "format": suffix,

@@ -7,19 +7,32 @@ import datetime
 import pyarrow as pa
 
 from c360lib import rules
-from c360lib.errors import UsageError
-from c360lib.sources import moments
+from c360lib.errors import IntegrityError, UsageError
 from c360lib.sources.cells import seconds
 
 
-def moment(text: str) -> int | None:
-    """One timestamp as seconds since 1970, or None.
+def seconds_or_none(text: str) -> int | None:
+    """One timestamp as seconds since 1970; None where it cannot be read.
 
-    >>> moment("1970-01-01T00:01:00Z"), moment("soon")
+    >>> seconds_or_none("1970-01-01T00:01:00Z"), seconds_or_none("soon")
     (60, None)
     """
     value: int | None = seconds(pa.array([text]))[0].as_py()
     return value
+
+
+def promised_seconds(text: object, what: str) -> int:
+    """One timestamp of a manifest as seconds since 1970; IntegrityError, which says `what`, where it cannot be read.
+
+    >>> promised_seconds("1970-01-01T00:01:00Z", "as_of")
+    60
+    """
+    found = seconds_or_none(text) if isinstance(text, str) else None
+    if found is None:
+        raise IntegrityError(
+            f"{what}: expected a time such as 2026-06-30T23:59:59Z, got {text!r}; run `c360 reset`, then build again"
+        )
+    return found
 
 
 def moment_text(at: int) -> str:
@@ -37,7 +50,10 @@ def end_of_day(text: str) -> int:
     >>> end_of_day("1970-01-01"), end_of_day("1970-01-01T10:00:00Z")
     (86399, 86399)
     """
-    at = moments.moment(f"{text}T00:00:00Z" if len(text) == len("2026-01-31") else text)
+    at = seconds_or_none(f"{text}T00:00:00Z" if len(text) == len("2026-01-31") else text)
     if at is None:
         raise UsageError(f"--as-of: expected a day such as 2026-06-30 or 2026-06-30T23:59:59Z, got {text!r}")
     return at - at % rules.SECONDS_PER_DAY + rules.SECONDS_PER_DAY - 1
+
+
+moment = seconds_or_none  # as layers/consent.py calls it

@@ -11,7 +11,7 @@ import contextlib
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from filelock import FileLock, Timeout
 
 from c360lib.errors import BusyError, IntegrityError, UsageError
 from c360lib.schemas import RAW, STEWARD, TRUTH
-from c360lib.storage.files import FORMATS, CsvWriter, file_sha256, read_csv, read_json, remove_tree, unlink, write_json
+from c360lib.storage.files import FORMATS, file_sha256, read_csv, read_json, remove_tree, unlink, write_json
+from c360lib.storage.generated import Generated
 
 LAYER_FOLDERS = ("bronze", "silver", "gold", "reports")
 EVALUATION = "identity_evaluation"
@@ -37,14 +38,14 @@ class Workspace:
         self.raw = self.data / "raw"
         self.releases = self.data / "releases"
         self.staging = self.data / ".staging"
-        self.generating = self.data / ".generating"
         self.failed = self.data / "failed"
         self.lessons = self.data / "lessons"  # workspaces of notebooks, made again when they are missing
         self.current_file = self.data / "CURRENT"
-        self.generated_file = self.data / ".generated.json"
         self.truth_file = self.data / "truth" / f"{TRUTH.name}.csv"
         self.model_file = self.data / "models" / "identity.json"  # yours: only `c360 train` writes it, reset leaves it
         self.steward_file = self.data / "steward" / f"{STEWARD.name}.csv"
+        self.generated = Generated(self.root, {**{n: self.raw_file(n) for n in RAW}, TRUTH.name: self.truth_file})
+        self.write_generated = self.generated.write  # as course/tables.py calls it
 
     # --- one at a time ------------------------------------------------------------------------------------------------
     @contextlib.contextmanager
@@ -75,71 +76,6 @@ class Workspace:
     def raw_file(self, source: str) -> Path:
         """Where the raw file of a source stands or would stand."""
         return self.raw / f"{source}.csv"
-
-    def write_generated(
-        self,
-        blocks: Iterable[dict[str, pa.Table]],
-        recipe: dict[str, Any],
-        spoil: Callable[[Path], object] = lambda raw: None,
-    ) -> dict[str, int]:
-        """Write generated blocks as data/raw and data/truth; gives rows per source. Never over files of the user's.
-
-        `spoil` may change the raw files in a folder before they are put in place.
-        """
-        files = {**{name: self.raw_file(name) for name in RAW}, TRUTH.name: self.truth_file}
-        self._refuse_foreign(files.values())
-        remove_tree(self.generating)
-        self.generating.mkdir(parents=True)
-        drafts = {name: self.generating / path.name for name, path in files.items()}
-        schemas = {
-            name: pa.schema([(c, pa.string()) for c in t.column_names])
-            for name, t in {**RAW, TRUTH.name: TRUTH}.items()
-        }
-        rows = dict.fromkeys(files, 0)
-        with contextlib.ExitStack() as stack:
-            writers = {name: stack.enter_context(CsvWriter(drafts[name], schemas[name])) for name in files}
-            for block in blocks:
-                for name, table in block.items():
-                    writers[name].write_table(table)
-                    rows[name] += len(table)
-        spoil(self.generating)
-        written = {path.relative_to(self.root).as_posix(): file_sha256(drafts[name]) for name, path in files.items()}
-        earlier = self._generated_files()
-        write_json(self.generated_file, {**recipe, "files": written, "replaced": earlier})
-        for name, path in files.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            drafts[name].replace(path)
-        write_json(self.generated_file, {**recipe, "files": written})
-        remove_tree(self.generating)
-        return rows
-
-    def recipe(self) -> dict[str, Any] | None:
-        """What the raw files were generated from; None: c360 did not generate them."""
-        told = read_json(self.generated_file) if self.generated_file.exists() else {}
-        return {name: value for name, value in told.items() if name not in ("files", "replaced")} or None
-
-    def _generated_files(self) -> dict[str, list[str]]:
-        """What `generate` wrote here: SHA-256 of each file, of two contents where it was stopped between them."""
-        recorded = read_json(self.generated_file) if self.generated_file.exists() else {}
-        found = {name: list(digests) for name, digests in recorded.get("replaced", {}).items()}
-        for name, digest in recorded.get("files", {}).items():
-            found.setdefault(name, []).append(digest)
-        return found
-
-    def _as_generated(self) -> list[Path]:
-        """The files that stand here as `generate` wrote them."""
-        ours = {self.root / name: digests for name, digests in self._generated_files().items()}
-        return [path for path, digests in ours.items() if path.exists() and file_sha256(path) in digests]
-
-    def _refuse_foreign(self, paths: Iterable[Path]) -> None:
-        """A file that stands there is replaced only if it is as an earlier `generate` wrote it."""
-        ours = self._as_generated()
-        foreign = [path for path in paths if path.exists() and path not in ours]
-        if foreign:
-            raise UsageError(
-                f"{foreign[0]}: this file was not generated by c360, or was changed since, and is left alone; "
-                "to build from it use `c360 build`, to generate choose another folder or move it away"
-            )
 
     def truth(self) -> pa.Table | None:
         """The truth table where it is at hand, all columns text."""
@@ -283,12 +219,12 @@ class Workspace:
             for folder in LAYER_FOLDERS:
                 names = [path.name for path in (release / folder).iterdir()] if (release / folder).exists() else []
                 removed += [self.opened_folder(folder) / name for name in names]
-        removed += self._as_generated()
-        removed += [self.generated_file, self.current_file, *map(self.evaluation_file, EVALUATION_FILES)]
+        removed += self.generated.as_generated()
+        removed += [self.generated.record_file, self.current_file, *map(self.evaluation_file, EVALUATION_FILES)]
         removed = [path for path in removed if path.exists()]
         for path in removed:
             unlink(path)
-        for tree in (self.releases, self.staging, self.generating, self.failed, self.lessons):
+        for tree in (self.releases, self.staging, self.generated.drafts, self.failed, self.lessons):
             if tree.exists():
                 remove_tree(tree)
                 removed.append(tree)

@@ -20,7 +20,7 @@ from c360lib.commands.evaluate import costs
 from c360lib.commands.evaluate.costs import Cost, Marts
 from c360lib.commands.steward import CANNOT_LINK, MUST_LINK
 from c360lib.engines.base import Engine
-from c360lib.engines.open import DEFAULT_ENGINE, open_engine
+from c360lib.engines.open import open_engine
 from c360lib.errors import UsageError
 from c360lib.identity import metrics
 from c360lib.identity.model import score
@@ -29,6 +29,7 @@ from c360lib.layers.layer import Moment
 from c360lib.layers.run import run_layers
 from c360lib.release import models, replay
 from c360lib.release.models import model_asked
+from c360lib.rules import DEFAULT_ENGINE
 from c360lib.schemas import STEWARD, TRUTH
 from c360lib.sources import load, moments, raw, typed
 from c360lib.storage.files import read_csv, read_table
