@@ -1,4 +1,4 @@
-"""Raw bytes to bronze rows: every row of a file, every column as text, with its lineage.
+"""Raw bytes to rows of text: every row of a file, every column as it stands.
 
 A block of whole lines goes through Arrow's CSV parser. A block that does not parse or decode is read again line by
 line, so that only the bad lines are set apart, with their bytes in `_raw_base64`. Nothing is ever dropped.
@@ -23,9 +23,9 @@ import pyarrow.csv as pacsv
 
 from c360lib.errors import ContractError
 from c360lib.schemas import Table
-from c360lib.sources import raw as bronze
 
 BLOCK_BYTES = 4 << 20
+_T = TypeVar("_T")
 _BOM = b"\xef\xbb\xbf"
 _QUOTE, _NEWLINE, _RETURN, _COMMA = 34, 10, 13, 44
 
@@ -140,11 +140,9 @@ def _is_plain(block: bytes) -> bool:
 
 
 def _is_utf8(block: bytes) -> bool:
-    """As `decode` tells, which takes ten times as long where not all is ASCII."""
-    ends = np.array([0, len(block)])
     try:
-        pa.LargeStringArray.from_buffers(1, pa.py_buffer(ends), pa.py_buffer(block)).validate(full=True)
-    except pa.ArrowInvalid:
+        block.decode()
+    except UnicodeDecodeError:
         return False
     return True
 
@@ -168,20 +166,8 @@ def _parse_whole(block: bytes, columns: Sequence[str], keep: Sequence[str] | Non
             include_columns=list(keep or columns),
             check_utf8=False,  # a plain block has been checked
         ),
-        _parser_memory(),
     )
-    return None if damaged else table.append_column("_raw_base64", _repeated("", len(table)))
-
-
-def _parser_memory() -> pa.MemoryPool:
-    """What the parser takes its memory from: mimalloc, where pyarrow has it, lets a column shrink where it stands, and
-    the next block finds the memory of the last one warm; the system's allocator copies and faults.
-    """
-    return pa.mimalloc_memory_pool() if "mimalloc" in pa.supported_memory_backends() else pa.default_memory_pool()
-
-
-def _repeated(text: str, count: int) -> pa.Array:
-    return pa.repeat(pa.scalar(text, pa.string()), count)
+    return None if damaged else table.append_column("_raw_base64", pa.repeat("", len(table)))
 
 
 def _parse_by_line(block: bytes, columns: Sequence[str]) -> pa.Table:
@@ -229,11 +215,7 @@ def numbered(rows: pa.Table, first: int = 1) -> pa.Table:
     return rows.append_column("_row_number", pa.array(np.arange(first, first + len(rows))))
 
 
-_T = TypeVar("_T")
-
-
-# --- raw rows ---------------------------------------------------------------------------------------------------------
-def open_raw(path: Path, table: Table) -> tuple[bronze.Header, Iterator[bytes]]:
+def open_raw(path: Path, table: Table) -> tuple[Header, Iterator[bytes]]:
     """The header of a raw file and its blocks of whole lines; ContractError where it has no rows to give."""
     stream = path.open("rb")
     try:
@@ -242,16 +224,15 @@ def open_raw(path: Path, table: Table) -> tuple[bronze.Header, Iterator[bytes]]:
             raise ContractError(
                 f"{path}: the file is empty; expected a header line with {', '.join(table.column_names)}"
             )
-        header = bronze.read_header(line, table, str(path))
+        return read_header(line, table, str(path)), _blocks_then_close(stream)
     except ContractError:
         stream.close()
         raise
 
-    def blocks() -> Iterator[bytes]:
-        with stream:
-            yield from bronze.blocks(stream)
 
-    return header, blocks()
+def _blocks_then_close(stream: BinaryIO) -> Iterator[bytes]:
+    with stream:
+        yield from blocks(stream)
 
 
 def in_order(work: Callable[[bytes], _T], blocks: Iterable[bytes], threads: int | None = None) -> Iterator[_T]:
