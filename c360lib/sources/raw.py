@@ -129,45 +129,33 @@ def parse(block: bytes, columns: Sequence[str], keep: Sequence[str] | None = Non
     >>> parse(b"1,a\\n2\\n", ["id", "name"]).to_pylist()
     [{'id': '1', 'name': 'a', '_raw_base64': ''}, {'id': '', 'name': '', '_raw_base64': 'Mg=='}]
     """
-    table = _parse_whole(block, columns, keep) if _is_plain(block) else None
-    return _parse_by_line(block, columns).select([*(keep or columns), "_raw_base64"]) if table is None else table
+    table = _parse_whole(block, columns) if _is_plain(block) else None
+    if table is None:
+        table = _parse_by_line(block, columns)
+    return table.select([*(keep or columns), "_raw_base64"])
 
 
 def _is_plain(block: bytes) -> bool:
-    """True where every parser reads the block alike: UTF-8, sound quotes, no lone CR, no byte order mark."""
+    """True where every parser reads the block alike: sound quotes, no lone CR, no byte order mark."""
     whole_line_ends = b"\r" not in block or block.count(b"\r") == block.count(b"\r\n")
-    return whole_line_ends and _is_utf8(block) and not block.startswith(_BOM) and _has_sound_quotes(block)
+    return whole_line_ends and not block.startswith(_BOM) and _has_sound_quotes(block)
 
 
-def _is_utf8(block: bytes) -> bool:
-    try:
-        block.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _parse_whole(block: bytes, columns: Sequence[str], keep: Sequence[str] | None) -> pa.Table | None:
-    """As `parse`, for a plain block, by Arrow; None where a line has not as many cells as there are columns."""
-    damaged: list[pacsv.InvalidRow] = []
-
-    def note(row: pacsv.InvalidRow) -> str:
-        damaged.append(row)
-        return "skip"
-
+def _parse_whole(block: bytes, columns: Sequence[str]) -> pa.Table | None:
+    """As `parse`, for a plain block, by Arrow; None where a cell is not UTF-8 or a line has not as many cells as there
+    are columns.
+    """
     quoted = _QUOTE in block
-    table = pacsv.read_csv(
-        pa.BufferReader(block),
-        pacsv.ReadOptions(column_names=list(columns), use_threads=False, block_size=len(block) + 1),
-        pacsv.ParseOptions(quote_char='"' if quoted else False, newlines_in_values=quoted, invalid_row_handler=note),
-        pacsv.ConvertOptions(
-            column_types=dict.fromkeys(columns, pa.string()),
-            strings_can_be_null=False,
-            include_columns=list(keep or columns),
-            check_utf8=False,  # a plain block has been checked
-        ),
-    )
-    return None if damaged else table.append_column("_raw_base64", pa.repeat("", len(table)))
+    try:
+        table = pacsv.read_csv(
+            pa.BufferReader(block),
+            pacsv.ReadOptions(column_names=list(columns), use_threads=False, block_size=len(block) + 1),
+            pacsv.ParseOptions(quote_char='"' if quoted else False, newlines_in_values=quoted),
+            pacsv.ConvertOptions(column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=False),
+        )
+    except pa.ArrowInvalid:
+        return None
+    return table.append_column("_raw_base64", pa.repeat("", len(table)))
 
 
 def _parse_by_line(block: bytes, columns: Sequence[str]) -> pa.Table:
