@@ -44,7 +44,8 @@ def trimmed(array: pa.Array) -> pa.Array:
     ['a', None, None, 'b']
     """
     text = pc.utf8_trim_whitespace(array)
-    return pc.if_else(pc.equal(text, ""), _NO_TEXT, text)
+    is_empty = pc.equal(text, "")
+    return pc.if_else(is_empty, _NO_TEXT, text) if pc.any(is_empty).as_py() else text
 
 
 @lru_cache(maxsize=1 << 16)
