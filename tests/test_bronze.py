@@ -17,8 +17,8 @@ from c360lib.errors import ContractError
 from c360lib.generate import generate
 from c360lib.schemas import BRONZE, LINEAGE, RAW
 from c360lib.sources import load, typed
-from c360lib.sources import raw as bronze
 from c360lib.sources.bronze import row_hashes, with_lineage
+from c360lib.sources.raw import BLOCK_BYTES, blocks, parse, read_header
 from c360lib.storage.files import read_table
 from c360lib.storage.workspace import Workspace
 
@@ -27,9 +27,9 @@ ERASURES = RAW["erasure_requests"]
 HEADER = b"event_ts,ingest_ts,request_id,source_system,customer_id"
 
 
-def read(data: bytes, size: int = bronze.BLOCK_BYTES, columns: tuple[str, ...] = COLUMNS) -> list[tuple[str, ...]]:
+def read(data: bytes, size: int = BLOCK_BYTES, columns: tuple[str, ...] = COLUMNS) -> list[tuple[str, ...]]:
     """Rows of a file without a header; a line set apart is ("!", its bytes as text)."""
-    rows = [row for block in bronze.blocks(io.BytesIO(data), size) for row in bronze.parse(block, columns).to_pylist()]
+    rows = [row for block in blocks(io.BytesIO(data), size) for row in parse(block, columns).to_pylist()]
     return [
         ("!", base64.b64decode(row["_raw_base64"]).decode("latin-1"))
         if row["_raw_base64"]
@@ -175,7 +175,7 @@ def test_a_line_of_blanks_is_not_dropped() -> None:
 
 def test_wanted_columns_alone_are_kept() -> None:
     """`keep` chooses columns; damaged lines are found all the same."""
-    rows = bronze.parse(b"1,a,x\n2,b\n3,c,y\n", ["id", "name", "note"], ["name"]).to_pylist()
+    rows = parse(b"1,a,x\n2,b\n3,c,y\n", ["id", "name", "note"], ["name"]).to_pylist()
     assert ["a", "", "c"] == [row["name"] for row in rows]
     assert [b"", b"2,b", b""] == [base64.b64decode(row["_raw_base64"]) for row in rows]
 
@@ -183,7 +183,7 @@ def test_wanted_columns_alone_are_kept() -> None:
 # --- lineage ----------------------------------------------------------------------------------------------------------
 def test_lineage_says_where_a_row_came_from() -> None:
     """File, number and bytes; numbers go on from the block before."""
-    rows = with_lineage(bronze.parse(b"1,a\n2\n", COLUMNS), "x.csv", 11, ["id"]).to_pylist()
+    rows = with_lineage(parse(b"1,a\n2\n", COLUMNS), "x.csv", 11, ["id"]).to_pylist()
     assert [("x.csv", 11, ""), ("x.csv", 12, "Mg==")] == [
         (r["_source_file"], r["_row_number"], r["_raw_base64"]) for r in rows
     ]
@@ -214,14 +214,14 @@ def test_a_fingerprint_does_not_depend_on_the_neighbours() -> None:
 def test_a_header_may_stand_in_any_order_with_a_byte_order_mark_and_quotes() -> None:
     """Names count, not places; the byte order mark and the line end are no part of a name."""
     line = b'\xef\xbb\xbfcustomer_id,"source_system",request_id,ingest_ts,event_ts\r\n'
-    header = bronze.read_header(line, ERASURES, "e.csv")
+    header = read_header(line, ERASURES, "e.csv")
     assert ("customer_id", "source_system", "request_id", "ingest_ts", "event_ts") == header.columns
     assert ((), ()) == (header.extra, header.absent)
 
 
 def test_a_header_tells_columns_outside_the_contract_and_optional_ones_that_are_absent() -> None:
     """Neither stops the run."""
-    header = bronze.read_header(b"event_ts,ingest_ts,event_id,note\n", RAW["clickstream"], "c.csv")
+    header = read_header(b"event_ts,ingest_ts,event_id,note\n", RAW["clickstream"], "c.csv")
     assert ("note",) == header.extra
     assert ("anonymous_id", "source_system", "customer_id", "event_name", "page", "referrer") == header.absent
 
@@ -242,7 +242,7 @@ HEADER_ERRORS = {
 def test_a_header_that_cannot_be_used_stops_the_run(line: bytes, message: str) -> None:
     """The error names the file, the column and what was found."""
     with pytest.raises(ContractError, match=f"^e.csv: .*{message}"):
-        bronze.read_header(line, ERASURES, "e.csv")
+        read_header(line, ERASURES, "e.csv")
 
 
 # --- files ------------------------------------------------------------------------------------------------------------
@@ -293,7 +293,7 @@ def test_replayed_bronze_is_the_same_as_raw(source: str, loaded: tuple[Path, Pat
         table.column_names.index("_row_number"), "_row_number", table["_row_number"].cast(pa.int64())
     )
     header, lines = (raw / f"{source}.csv").read_bytes().split(b"\n", 1)
-    parsed = bronze.parse(lines, bronze.read_header(header, RAW[source], "").columns)
+    parsed = parse(lines, read_header(header, RAW[source], "").columns)
     parsed = parsed.append_column("_row_number", pa.array(range(1, len(parsed) + 1), pa.int64()))
     one, other = (typed.typed_rows(rows, RAW[source]) for rows in (parsed, table))
     assert one.rows.equals(other.rows)

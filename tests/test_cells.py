@@ -14,6 +14,7 @@ from c360lib.schemas import RAW, SILVER
 from c360lib.sources import cells, moments
 from c360lib.sources.match_keys import phone_digits
 
+LETTERS = [chr(code) for code in range(0x32400) if not 0xD800 <= code <= 0xDFFF]
 CUSTOMERS, ORDERS = RAW["customers"], RAW["orders"]
 
 
@@ -63,10 +64,9 @@ TIMESTAMPS = {
 
 @pytest.mark.parametrize("form", ["{}", "a{}", "{}a", "{}é", "é{}", "中{}"])
 def test_white_space_goes_from_the_ends_whatever_its_bytes_are(form: str) -> None:
-    """As Python's `strip`, for every character up to U+3100, a cell at a time, so that none is trimmed for another."""
-    texts = [form.format(chr(code)) for code in range(0x20, 0x3100)]
-    found = [cells.trimmed(pa.array([text]))[0].as_py() for text in texts]
-    assert found == [text.strip() or None for text in texts]
+    """As Python's `strip`, for every character in use, whatever stands beside it."""
+    texts = [form.format(letter) for letter in LETTERS]
+    assert [text.strip() or None for text in texts] == cells.trimmed(pa.array(texts)).to_pylist()
 
 
 @pytest.mark.parametrize(("text", "expected"), TIMESTAMPS.items())
@@ -262,6 +262,25 @@ def test_a_column_of_timestamps_is_read_as_its_cells_are(texts: list[str]) -> No
     assert [second_of(text) for text in texts] == typed(texts, "orders", "ordered_ts")
 
 
+DATE_TEXTS = st.dates().map(str)
+
+
+def day_of(text: str) -> int | None:
+    """The reference for a date: what the calendar writes as it was read."""
+    try:
+        day = datetime.date.fromisoformat(text.strip(" "))
+    except ValueError:
+        return None
+    return (day - datetime.date(1970, 1, 1)).days if str(day) == text.strip(" ") else None
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(DATE_TEXTS | changed(DATE_TEXTS), min_size=1, max_size=20))
+def test_a_column_of_dates_is_read_as_its_cells_are(texts: list[str]) -> None:
+    """Whatever a column holds, each cell is what an independent reader of that cell alone gives."""
+    assert [day_of(text) for text in texts] == typed(texts, "customers", "date_of_birth")
+
+
 @settings(deadline=None, max_examples=150)
 @given(
     st.lists(st.integers(-(10**18) + 1, 10**18 - 1).map(str) | st.text("0123456789-+xX. e_１", max_size=20), min_size=1)
@@ -280,6 +299,18 @@ def test_a_slice_of_a_column_is_read_as_the_whole(texts: list[str | None], skip:
     whole = cells.trimmed(pa.array(texts, pa.string()))
     expected = cells.typed(whole, column).to_pylist()[skip : skip + length]
     assert expected == cells.typed(whole.slice(skip, length), column).to_pylist()
+
+
+PHONES = st.one_of(st.none(), st.text("0123456789 +-()１a", max_size=16))
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(PHONES))
+def test_a_phone_number_is_its_last_nine_digits(texts: list[str | None]) -> None:
+    """Of ASCII digits there must be seven; whatever stands between them does not matter."""
+    digits = ["".join(letter for letter in text or "" if letter in "0123456789") for text in texts]
+    expected = [found[-9:] if len(found) >= 7 else None for found in digits]
+    assert expected == phone_digits(pa.array(texts, pa.string())).to_pylist()
 
 
 # --- folding ----------------------------------------------------------------------------------------------------------
@@ -310,11 +341,9 @@ def test_fold_is_one_form_for_each_way_to_write_it(text: str, expected: str | No
 
 def test_folding_a_column_is_folding_each_cell_for_every_letter() -> None:
     """The short way for ASCII and the long way for other alphabets give the same, letter by letter."""
-    letters = [chr(code) for code in range(0x32400) if not 0xD800 <= code <= 0xDFFF]
-    assert [cells.fold(f"a{letter}B") for letter in letters] == cells.folded(
-        pa.array([f"a{letter}B" for letter in letters])
-    ).to_pylist()
-    assert [cells.fold(letter) or None for letter in letters] == cells.folded(pa.array(letters)).to_pylist()
+    inner = [f"a{letter}B" for letter in LETTERS]
+    assert [cells.fold(text) for text in inner] == cells.folded(pa.array(inner)).to_pylist()
+    assert [cells.fold(letter) or None for letter in LETTERS] == cells.folded(pa.array(LETTERS)).to_pylist()
 
 
 @settings(deadline=None, max_examples=100)

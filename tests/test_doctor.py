@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,39 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
     probe = doctor._folder(tmp_path / "nowhere")
     assert (False, "work in a folder that is yours") == (probe.is_well, probe.advice)
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "is_installed", "lines"),
+    [
+        ("processor\t: 0\nflags\t\t: fpu sse4_2 avx avx2 bmi1\n", False, ["ok      processor: has AVX2"]),
+        (
+            "processor\t: 0\nflags\t\t: fpu sse4_2 avx\nbugs\t\t: avx2\n",
+            False,
+            [
+                "NOT OK  processor: has no AVX2, which polars needs without rtcompat; in the folder of the course: "
+                f'"{sys.executable}" -m pip install -e ".[rtcompat]"'
+            ],
+        ),
+        (
+            "flags\t\t: fpu avx\n",
+            True,
+            ["ok      processor: has no AVX2, which polars needs without rtcompat"],
+        ),
+        ("processor\t: 0\nFeatures\t: fp asimd\n", False, []),
+        ("", False, []),
+    ],
+)
+def test_an_old_processor_is_told_which_polars_to_install(
+    cpuinfo: str, is_installed: bool, lines: list[str], tmp_path: Path
+) -> None:
+    """An x86 one without AVX2; of any other kind, or where nobody can know, nothing is said."""
+    path = tmp_path / "cpuinfo"
+    path.write_text(cpuinfo, encoding="utf-8")
+    findings = examine(tmp_path, installed=lambda name: "2.1.0" if is_installed else None, cpuinfo=path)
+
+    assert lines == [finding.line for finding in findings if finding.name == "processor"]
+    assert [] == [f for f in examine(tmp_path, cpuinfo=tmp_path / "nowhere") if f.name == "processor"]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from typing import NamedTuple
 OLDEST_PYTHON = (3, 11)
 NEEDED_DISK_MB = 1_000
 NEEDED_JAVA = 17
+CPUINFO = Path("/proc/cpuinfo")
 _NAME = re.compile(r"^[A-Za-z0-9._-]+")
 
 
@@ -42,9 +43,11 @@ def examine(
     with_spark: bool = False,
     python: Sequence[int] = tuple(sys.version_info[:3]),
     installed: Callable[[str], str | None] = lambda name: _version(name),
+    cpuinfo: Path = CPUINFO,
 ) -> list[Finding]:
     """Everything that the course stands on, the needed things first."""
     found = [_python(python), _packages("", installed), _packages("course", installed), _folder(root), _disk(root)]
+    found += _processor(cpuinfo, installed)
     found.append(_packages("engines", installed, is_needed=False))
     if with_spark:
         found += [_packages("spark", installed), _java()]
@@ -68,12 +71,16 @@ def _packages(extra: str, installed: Callable[[str], str | None], is_needed: boo
     """The packages of the core ('') or of an extra."""
     missing = [name for name in _declared(extra) if installed(name) is None]
     name = f"packages of the extra {extra}" if extra else "packages of the core"
-    target = f".[{extra}]" if extra else "."
-    advice = f'in the folder of the course: "{sys.executable}" -m pip install -e "{target}"'
+    advice = _to_install(extra)
     if extra == "spark":  # which cannot share an environment with the notebooks
         advice = "in the folder of the course: python3 tools/setup_env.py --env .venv-spark spark"
     found = f"missing {', '.join(missing)}" if missing else "all there"
     return Finding(name, not missing, found, advice, is_needed)
+
+
+def _to_install(extra: str) -> str:
+    target = f".[{extra}]" if extra else "."
+    return f'in the folder of the course: "{sys.executable}" -m pip install -e "{target}"'
 
 
 def _declared(extra: str) -> Iterator[str]:
@@ -105,6 +112,19 @@ def _folder(root: Path) -> Finding:
 def _disk(root: Path) -> Finding:
     free = shutil.disk_usage(root).free // 1_000_000
     return Finding("disk", free >= NEEDED_DISK_MB, f"{free:,} MB free", f"the course needs {NEEDED_DISK_MB:,} MB")
+
+
+def _processor(cpuinfo: Path, installed: Callable[[str], str | None]) -> Iterator[Finding]:
+    """Whether polars runs on this processor; nothing where Linux does not tell the flags of an x86 one."""
+    told = cpuinfo.read_text(encoding="utf-8", errors="replace") if cpuinfo.exists() else ""
+    flags = re.search(r"^flags\s*:(.*)$", told, re.MULTILINE)
+    if flags is None:
+        return
+    if "avx2" in flags[1].split():
+        yield Finding("processor", True, "has AVX2")
+    else:
+        is_well = installed("polars-runtime-compat") is not None
+        yield Finding("processor", is_well, "has no AVX2, which polars needs without rtcompat", _to_install("rtcompat"))
 
 
 def _java() -> Finding:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import narwhals as nw
 
 from c360lib.engines.base import Frame
-from c360lib.engines.kernels import rows_of, with_cells_of, with_columns_of, with_runs
+from c360lib.engines.kernels import rows_of, sessionize, with_cells_of, with_columns_of
 from c360lib.layers.dispositions import CURRENT, states
 from c360lib.rules import MAX_ACCOUNTS_PER_DEVICE, SESSION_GAP_SECONDS
 
@@ -55,7 +55,7 @@ def visits(rows: Frame, shared_devices: Frame) -> Frame:
     visitor = nw.when(nw.col("disposition") == CURRENT).then(nw.coalesce(device, account, nobody)).otherwise(nobody)
     events = events.with_columns(_visitor=visitor, event_ts=nw.col("event_ts").fill_null(0))
     events = events.drop("_device", "_account", "is_shared")
-    return with_runs(events, "_visitor", "event_ts", "_row_number", SESSION_GAP_SECONDS, "visit")
+    return sessionize(events, "_visitor", "event_ts", "_row_number", SESSION_GAP_SECONDS, "visit")
 
 
 def stitched(visits: Frame, rows: Frame) -> Frame:

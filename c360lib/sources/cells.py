@@ -10,10 +10,9 @@ import datetime
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import lru_cache
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -21,10 +20,10 @@ from c360lib.rules import SECONDS_PER_DAY
 from c360lib.schemas import Column
 
 _EPOCH_DAY = datetime.date(1970, 1, 1).toordinal()
+_YEAR_1 = datetime.date.min.toordinal() - _EPOCH_DAY  # Arrow's calendar has a year 0, in days since 1970 below it
 _TIMESTAMP = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z")
-_INTEGER = re.compile(r"-?[0-9]{1,18}")
-_SPACE_BEGINS = (0xC2, 0xE1, 0xE2, 0xE3)  # the first byte of each character beyond ASCII that is white space
 _SPACES = re.compile(r"[\s\x00-\x1f]+")
+_NO_TEXT = pa.scalar(None, pa.string())
 
 
 def map_distinct(array: pa.Array, function: Callable[[str], str | None]) -> pa.Array:
@@ -44,49 +43,9 @@ def trimmed(array: pa.Array) -> pa.Array:
     >>> trimmed(pa.array([" a ", "", "\u00a0", "b"])).to_pylist()
     ['a', None, None, 'b']
     """
-    starts, data = text_buffers(array)
-    if _may_have_edge_space(starts, data):
-        array = pc.utf8_trim_whitespace(array)
-        starts, data = text_buffers(array)
-    filled = starts[1:] > starts[:-1]
-    if filled.all():
-        return array
-    return text_of(starts, data, filled & np.asarray(pc.is_valid(array)))
-
-
-def text_buffers(array: pa.Array) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
-    """Where each cell starts (and the last one ends) in the bytes of all cells; a null may have bytes, too."""
-    starts = np.frombuffer(array.buffers()[1], np.int32, len(array) + 1, array.offset * 4)
-    return starts, np.frombuffer(array.buffers()[2] or b"", np.uint8)
-
-
-def text_of(starts: npt.NDArray[np.integer], data: npt.NDArray[np.uint8], known: npt.NDArray[np.bool_]) -> pa.Array:
-    """Text cells from what `text_buffers` gives; null where not `known`."""
-    texts = pa.py_buffer(starts.astype(np.int32)), pa.py_buffer(data)
-    return pa.StringArray.from_buffers(len(known), *texts, validity(known))
-
-
-def validity(known: npt.NDArray[np.bool_]) -> pa.Buffer:
-    """What tells Arrow which cells of an array are not null."""
-    return pa.py_buffer(np.packbits(known, bitorder="little"))
-
-
-def _may_have_edge_space(starts: npt.NDArray[np.int32], data: npt.NDArray[np.uint8]) -> bool:
-    """Look at the first and last byte of each cell only; trimming every cell would cost more than all the rest."""
-    if _is_visible_ascii(data[starts[0] : starts[-1]]):
-        return False
-    filled = starts[1:] > starts[:-1]
-    first, last = (starts[:-1], starts[1:]) if filled.all() else (starts[:-1][filled], starts[1:][filled])
-    if any((edge <= 0x20).any() for edge in (data[first], data[last - 1])):
-        return True
-    if np.isin(data[first], _SPACE_BEGINS).any():
-        return True
-    far = last[data[last - 1] >= 0x80]  # such a character is of two bytes or more, a space of two or three
-    return bool(((data[far - 2] == 0xC2) | np.isin(data[np.maximum(far, 3) - 3], _SPACE_BEGINS[1:])).any())
-
-
-def _is_visible_ascii(data: npt.NDArray[np.uint8]) -> bool:
-    return bool(data.min(initial=0x7E) > 0x20 and data.max(initial=0) < 0x7F)
+    text = pc.utf8_trim_whitespace(array)
+    is_empty = pc.equal(text, "")
+    return pc.if_else(is_empty, _NO_TEXT, text) if pc.any(is_empty).as_py() else text
 
 
 @lru_cache(maxsize=1 << 16)
@@ -106,15 +65,9 @@ def folded(array: pa.Array) -> pa.Array:
     >>> folded(pa.array(["  ANNA  Maria ", "\u0130pek", None])).to_pylist() == ["anna maria", "i\u0307pek", None]
     True
     """
-    lower = pc.ascii_lower(array)
-    _, data = text_buffers(array)
-    blank = data == 0x20
-    if data.min(initial=0x20) < 0x20 or (blank[1:] & blank[:-1]).any():
-        lower = pc.replace_substring_regex(lower, r"[\s\x00-\x1f]+", " ")
-    if data.max(initial=0) >= 0x80:
-        other = pc.invert(pc.fill_null(pc.string_is_ascii(array), True))
-        lower = pc.replace_with_mask(lower, other, map_distinct(array.filter(other), fold))
-    return trimmed(lower)
+    lower = pc.replace_substring_regex(pc.ascii_lower(array), _SPACES.pattern, " ")
+    is_other = pc.invert(pc.string_is_ascii(array))
+    return trimmed(pc.replace_with_mask(lower, is_other, map_distinct(array.filter(is_other), fold)))
 
 
 def integers(array: pa.Array) -> pa.Array:
@@ -123,18 +76,7 @@ def integers(array: pa.Array) -> pa.Array:
     >>> integers(pa.array(["007", "-5", "0x1f", "1.5", None])).to_pylist()
     [7, -5, None, None, None]
     """
-    try:
-        if not _has_letter_x(array) and (pc.max(pc.binary_length(array)).as_py() or 0) <= 18:
-            return array.cast(pa.int64())
-    except pa.ArrowInvalid:
-        pass
-    return map_distinct(array, lambda text: text if _INTEGER.fullmatch(text) else None).cast(pa.int64())
-
-
-def _has_letter_x(array: pa.Array) -> bool:
-    """Arrow reads 0x1f as 31; the contract does not."""
-    _, data = text_buffers(array)
-    return bool(((data | 0x20) == ord("x")).any())
+    return matching(array, "^-?[0-9]{1,18}$").cast(pa.int64())
 
 
 def seconds(array: pa.Array) -> pa.Array:
@@ -143,13 +85,10 @@ def seconds(array: pa.Array) -> pa.Array:
     >>> seconds(pa.array(["1970-01-02T00:00:01Z", "2026-02-30T00:00:00Z", "2026-02-03 00:00:00Z"])).to_pylist()
     [86401, None, None]
     """
-    try:
+    with suppress(pa.ArrowInvalid):  # one bad cell, and each distinct text is looked at by itself
         parsed = _cast_seconds(array)
-        first = pc.min(parsed).as_py()
-        if _all_in_shape(array) and (first is None or first >= (1 - _EPOCH_DAY) * SECONDS_PER_DAY):
+        if _is_in_shape(array) and pc.all(pc.greater_equal(parsed, _YEAR_1 * SECONDS_PER_DAY)).as_py():
             return parsed
-    except pa.ArrowInvalid:
-        pass
     return _cast_seconds(map_distinct(array, lambda text: text if _is_timestamp(text) else None))
 
 
@@ -157,15 +96,13 @@ def _cast_seconds(array: pa.Array) -> pa.Array:
     return array.cast(pa.timestamp("s", tz="UTC")).cast(pa.int64())
 
 
-def _all_in_shape(array: pa.Array) -> bool:
-    """True where every cell has 20 bytes with T and Z in place; Arrow has checked the rest but for the year 0."""
-    starts, data = text_buffers(array)
-    length = len("2026-01-31T00:00:00Z")
-    lengths = np.diff(starts)
-    if not ((lengths == length) | (lengths == 0)).all():
-        return False
-    letters = data[starts[0] : starts[-1]].reshape(-1, length)
-    return bool(((letters[:, 10] == ord("T")) & (letters[:, 19] == ord("Z"))).all())
+def _is_in_shape(array: pa.Array) -> bool:
+    """Whether each cell has 20 bytes and a T: Arrow's cast would take a space for it, or another zone than Z.
+
+    This takes 0.16 s of CPU for 4.9 million cells, where an expression on every cell takes 0.74 s.
+    """
+    lengths = pc.min_max(pc.binary_length(array)).as_py()
+    return lengths == {"min": 20, "max": 20} and bool(pc.all(pc.match_substring(array, "T")).as_py())
 
 
 def _is_timestamp(text: str) -> bool:
@@ -189,13 +126,10 @@ def days(array: pa.Array) -> pa.Array:
     >>> days(pa.array(["1970-01-02", "1987-02-29", "2.1.1970"])).to_pylist()
     [1, None, None]
     """
-    try:
-        if set(np.unique(np.diff(text_buffers(array)[0])).tolist()) <= {0, len("2026-01-31")}:
-            parsed = array.cast(pa.date32()).cast(pa.int32()).cast(pa.int64())
-            if pc.min(parsed).as_py() is None or pc.min(parsed).as_py() > 1 - _EPOCH_DAY:
-                return parsed
-    except pa.ArrowInvalid:
-        pass
+    with suppress(pa.ArrowInvalid):
+        parsed = array.cast(pa.date32()).cast(pa.int32()).cast(pa.int64())
+        if pc.all(pc.greater_equal(parsed, _YEAR_1)).as_py():
+            return parsed
     return map_distinct(array, _day).cast(pa.int64())
 
 
@@ -205,15 +139,7 @@ def matching(array: pa.Array, pattern: str) -> pa.Array:
     >>> matching(pa.array(["a@b.c", "nobody"]), "@").to_pylist()
     ['a@b.c', None]
     """
-    first = array.slice(0, 1_000)
-    is_varied = len(first.unique()) > len(first) // 2
-    coded = None if is_varied else array.dictionary_encode()  # few texts are looked at once each
-    texts = array if coded is None else coded.dictionary
-    found = pc.match_substring_regex(texts, pattern)
-    if pc.all(found).as_py():
-        return array
-    kept = pc.if_else(found, texts, pa.scalar(None, pa.string()))
-    return kept if coded is None else kept.take(coded.indices)
+    return pc.if_else(pc.match_substring_regex(array, pattern), array, _NO_TEXT)
 
 
 def among(array: pa.Array, allowed: Sequence[str]) -> pa.Array:
@@ -222,10 +148,7 @@ def among(array: pa.Array, allowed: Sequence[str]) -> pa.Array:
     >>> among(pa.array(["c", "x", None]), ["c", "u"]).to_pylist()
     ['c', None, None]
     """
-    known = pc.is_in(array, pa.array(allowed))
-    if known.true_count + array.null_count == len(array):
-        return array
-    return pc.if_else(known, array, pa.scalar(None, pa.string()))
+    return pc.if_else(pc.is_in(array, pa.array(allowed)), array, _NO_TEXT)
 
 
 def typed(text: pa.Array, column: Column) -> pa.Array:
@@ -250,9 +173,7 @@ def typed(text: pa.Array, column: Column) -> pa.Array:
         case "date":
             return days(text)
         case "bool":
-            return pc.if_else(
-                pc.is_in(text, pa.array(["true", "false"])), pc.equal(text, "true"), pa.scalar(None, pa.bool_())
-            )
+            return pc.equal(among(text, ("true", "false")), "true")
         case "ratio":
             return text.cast(pa.float64())
         case _:

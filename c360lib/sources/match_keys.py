@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -48,16 +47,9 @@ def phone_digits(array: pa.Array) -> pa.Array:
     >>> phone_digits(pa.array(["+49 (30) 123-4567", "030 123 4567", "110"])).to_pylist()
     ['301234567', '301234567', None]
     """
-    starts, data = cells.text_buffers(array)
-    data = data[starts[0] : starts[-1]]
-    is_digit = data - ord("0") <= 9  # below "0" wraps around
-    digits = data[is_digit]
-    ends = np.append(0, np.cumsum(is_digit, dtype=np.int32))[starts - starts[0]]
-    counts = np.diff(ends)
-    enough = (counts >= SHORTEST_PHONE_DIGITS) & np.asarray(pc.is_valid(array))
-    is_last = np.repeat(ends[1:], counts) - np.arange(len(digits)) <= PHONE_DIGITS
-    kept = np.append(0, np.cumsum(np.minimum(counts, PHONE_DIGITS) * enough, dtype=np.int32))
-    return cells.text_of(kept, digits[is_last & np.repeat(enough, counts)], enough)
+    digits = pc.replace_substring_regex(array, "[^0-9]+", "")
+    enough = pc.greater_equal(pc.binary_length(digits), SHORTEST_PHONE_DIGITS)
+    return pc.if_else(enough, pc.utf8_slice_codeunits(digits, -PHONE_DIGITS), pa.scalar(None, pa.string()))
 
 
 _FORMAL = {cells.fold(nick): cells.fold(formal) for formal, nicks in NICKNAMES.items() for nick in nicks}

@@ -1,4 +1,4 @@
-"""Raw bytes to bronze rows: every row of a file, every column as text, with its lineage.
+"""Raw bytes to rows of text: every row of a file, every column as it stands.
 
 A block of whole lines goes through Arrow's CSV parser. A block that does not parse or decode is read again line by
 line, so that only the bad lines are set apart, with their bytes in `_raw_base64`. Nothing is ever dropped.
@@ -23,9 +23,9 @@ import pyarrow.csv as pacsv
 
 from c360lib.errors import ContractError
 from c360lib.schemas import Table
-from c360lib.sources import raw as bronze
 
 BLOCK_BYTES = 4 << 20
+_T = TypeVar("_T")
 _BOM = b"\xef\xbb\xbf"
 _QUOTE, _NEWLINE, _RETURN, _COMMA = 34, 10, 13, 44
 
@@ -129,59 +129,33 @@ def parse(block: bytes, columns: Sequence[str], keep: Sequence[str] | None = Non
     >>> parse(b"1,a\\n2\\n", ["id", "name"]).to_pylist()
     [{'id': '1', 'name': 'a', '_raw_base64': ''}, {'id': '', 'name': '', '_raw_base64': 'Mg=='}]
     """
-    table = _parse_whole(block, columns, keep) if _is_plain(block) else None
-    return _parse_by_line(block, columns).select([*(keep or columns), "_raw_base64"]) if table is None else table
+    table = _parse_whole(block, columns) if _is_plain(block) else None
+    if table is None:
+        table = _parse_by_line(block, columns)
+    return table.select([*(keep or columns), "_raw_base64"])
 
 
 def _is_plain(block: bytes) -> bool:
-    """True where every parser reads the block alike: UTF-8, sound quotes, no lone CR, no byte order mark."""
+    """True where every parser reads the block alike: sound quotes, no lone CR, no byte order mark."""
     whole_line_ends = b"\r" not in block or block.count(b"\r") == block.count(b"\r\n")
-    return whole_line_ends and _is_utf8(block) and not block.startswith(_BOM) and _has_sound_quotes(block)
+    return whole_line_ends and not block.startswith(_BOM) and _has_sound_quotes(block)
 
 
-def _is_utf8(block: bytes) -> bool:
-    """As `decode` tells, which takes ten times as long where not all is ASCII."""
-    ends = np.array([0, len(block)])
-    try:
-        pa.LargeStringArray.from_buffers(1, pa.py_buffer(ends), pa.py_buffer(block)).validate(full=True)
-    except pa.ArrowInvalid:
-        return False
-    return True
-
-
-def _parse_whole(block: bytes, columns: Sequence[str], keep: Sequence[str] | None) -> pa.Table | None:
-    """As `parse`, for a plain block, by Arrow; None where a line has not as many cells as there are columns."""
-    damaged: list[pacsv.InvalidRow] = []
-
-    def note(row: pacsv.InvalidRow) -> str:
-        damaged.append(row)
-        return "skip"
-
-    quoted = _QUOTE in block
-    table = pacsv.read_csv(
-        pa.BufferReader(block),
-        pacsv.ReadOptions(column_names=list(columns), use_threads=False, block_size=len(block) + 1),
-        pacsv.ParseOptions(quote_char='"' if quoted else False, newlines_in_values=quoted, invalid_row_handler=note),
-        pacsv.ConvertOptions(
-            column_types=dict.fromkeys(columns, pa.string()),
-            strings_can_be_null=False,
-            include_columns=list(keep or columns),
-            check_utf8=False,  # a plain block has been checked
-        ),
-        _parser_memory(),
-    )
-    return None if damaged else table.append_column("_raw_base64", _repeated("", len(table)))
-
-
-def _parser_memory() -> pa.MemoryPool:
-    """What the parser takes its memory from: mimalloc, where pyarrow has it, lets a column shrink where it stands, and
-    the next block finds the memory of the last one warm; the system's allocator copies and faults.
+def _parse_whole(block: bytes, columns: Sequence[str]) -> pa.Table | None:
+    """As `parse`, for a plain block, by Arrow; None where a cell is not UTF-8 or a line has not as many cells as there
+    are columns.
     """
-    return pa.mimalloc_memory_pool() if "mimalloc" in pa.supported_memory_backends() else pa.default_memory_pool()
-
-
-def _repeated(text: str, count: int) -> pa.Array:
-    return pa.repeat(pa.scalar(text, pa.string()), count)
+    quoted = _QUOTE in block
+    try:
+        table = pacsv.read_csv(
+            pa.BufferReader(block),
+            pacsv.ReadOptions(column_names=list(columns), use_threads=False, block_size=len(block) + 1),
+            pacsv.ParseOptions(quote_char='"' if quoted else False, newlines_in_values=quoted),
+            pacsv.ConvertOptions(column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=False),
+        )
+    except pa.ArrowInvalid:
+        return None
+    return table.append_column("_raw_base64", pa.repeat("", len(table)))
 
 
 def _parse_by_line(block: bytes, columns: Sequence[str]) -> pa.Table:
@@ -229,11 +203,7 @@ def numbered(rows: pa.Table, first: int = 1) -> pa.Table:
     return rows.append_column("_row_number", pa.array(np.arange(first, first + len(rows))))
 
 
-_T = TypeVar("_T")
-
-
-# --- raw rows ---------------------------------------------------------------------------------------------------------
-def open_raw(path: Path, table: Table) -> tuple[bronze.Header, Iterator[bytes]]:
+def open_raw(path: Path, table: Table) -> tuple[Header, Iterator[bytes]]:
     """The header of a raw file and its blocks of whole lines; ContractError where it has no rows to give."""
     stream = path.open("rb")
     try:
@@ -242,16 +212,15 @@ def open_raw(path: Path, table: Table) -> tuple[bronze.Header, Iterator[bytes]]:
             raise ContractError(
                 f"{path}: the file is empty; expected a header line with {', '.join(table.column_names)}"
             )
-        header = bronze.read_header(line, table, str(path))
+        return read_header(line, table, str(path)), _blocks_then_close(stream)
     except ContractError:
         stream.close()
         raise
 
-    def blocks() -> Iterator[bytes]:
-        with stream:
-            yield from bronze.blocks(stream)
 
-    return header, blocks()
+def _blocks_then_close(stream: BinaryIO) -> Iterator[bytes]:
+    with stream:
+        yield from blocks(stream)
 
 
 def in_order(work: Callable[[bytes], _T], blocks: Iterable[bytes], threads: int | None = None) -> Iterator[_T]:

@@ -6,11 +6,9 @@ have anything wrong with them, so a row says only whether it `_is_usable`; what 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,7 +16,6 @@ from c360lib.rules import CLOCK_SKEW_SECONDS
 from c360lib.schemas import Column, Table
 from c360lib.sources import cells, match_keys
 
-Mask = npt.NDArray[np.bool_]
 REFERENCE = ("source_system", "customer_id")
 MATCH_KEYS = {"customers": match_keys.KEYS, "support_tickets": ("email_key",)}
 ON_DELETE = ("event_ts", "ingest_ts", "op", "lsn")
@@ -35,6 +32,68 @@ ARROW = {
 FINDINGS = pa.schema(
     [("row_number", pa.int64()), *((name, pa.string()) for name in ("column", "rule", "detail"))]
 )  # a rule that makes a row unusable has no column; a cell that could not be read, in a row that is kept, no detail
+
+
+class Read(NamedTuple):
+    """Rows as the rules look at them: bytes of a line that could not be read, trimmed text and typed cells by column,
+    and which rows are deletes.
+    """
+
+    bytes_set_apart: pa.Array
+    text: dict[str, pa.Array]
+    typed: dict[str, pa.Array]
+    is_delete: pa.Array
+
+
+class Rule(NamedTuple):
+    """What must hold of a row: the name of that truth, the column to blame, and which rows break it.
+
+    A rule is asked only where its `columns` are read.
+    """
+
+    name: str
+    column: str
+    broken: Callable[[Read], pa.Array]
+    columns: tuple[str, ...]
+
+
+def row_rules(table: Table) -> list[Rule]:
+    """The rules for rows of a raw table; a row that breaks several is told the first.
+
+    >>> from c360lib.schemas import RAW
+    >>> [rule.name for rule in row_rules(RAW["clickstream"])][3:]
+    ['key_present', 'known_source_system', 'known_source_system', 'event_before_arrival']
+    """
+    return [
+        Rule("readable_line", "_raw_base64", lambda read: pc.not_equal(read.bytes_set_apart, ""), ()),
+        *(Rule(c.rule, c.name, _bad_cells(c, table), (c.name,)) for c in table.columns if c.rule),
+        Rule("known_source_system", REFERENCE[0], _half_a_reference, REFERENCE),
+        Rule("event_before_arrival", "event_ts", _event_after_arrival, ("event_ts", "ingest_ts")),
+    ]
+
+
+def _bad_cells(column: Column, table: Table) -> Callable[[Read], pa.Array]:
+    """A needed cell is null, any other is unreadable; of a delete only its key, op, lsn and times count."""
+
+    def broken(read: Read) -> pa.Array:
+        bad = pc.is_null(read.typed[column.name]) if column.needed else _unreadable(read, column.name)
+        return bad if column.name in (*ON_DELETE, *table.key) else pc.and_not(bad, read.is_delete)
+
+    return broken
+
+
+def _unreadable(read: Read, name: str) -> pa.Array:
+    """True where a cell holds something that its column cannot be."""
+    return pc.and_(pc.is_null(read.typed[name]), pc.is_valid(read.text[name]))
+
+
+def _half_a_reference(read: Read) -> pa.Array:
+    system, customer = (read.typed[name] for name in REFERENCE)
+    return pc.and_(pc.is_null(system), pc.is_valid(customer))
+
+
+def _event_after_arrival(read: Read) -> pa.Array:
+    return pc.greater(read.typed["event_ts"], pc.add(read.typed["ingest_ts"], CLOCK_SKEW_SECONDS))
 
 
 class Typed(NamedTuple):
@@ -65,16 +124,12 @@ def _kept(table: Table, keep: Sequence[str] | None) -> list[Column]:
 def typed_rows(rows: pa.Table, table: Table, keep: Sequence[str] | None = None) -> Typed:
     """Rows of text (with `_row_number` and `_raw_base64`) as typed rows of a raw table."""
     rows = rows.combine_chunks()
-    text = {c.name: cells.trimmed(_cells(rows, c.name)) for c in table.columns if keep is None or c.name in keep}
-    typed = {name: cells.typed(array, table.column(name)) for name, array in text.items()}
-    deleted = pc.fill_null(pc.equal(typed["op"], "d"), False) if "op" in typed else None
-    faults = _faults(rows, table, text, typed, deleted)
-    issues = _issues(table, text, typed, deleted, faults)
-    if deleted is not None and deleted.true_count:
-        typed = _without_values_of_deletes(typed, table, deleted)
-    is_usable = np.ones(len(rows), bool)
-    is_usable[list(faults)] = False
-    columns = {"_row_number": _cells(rows, "_row_number"), "_is_usable": pa.array(is_usable)}
+    read = _read(rows, table, keep)
+    faults = _faults(read, table)
+    typed = _without_values_of_deletes(read, table)
+    numbers = _cells(rows, "_row_number")
+    is_usable = pc.invert(pc.is_in(numbers, numbers.take(pa.array(list(faults), pa.int64()))))
+    columns = {"_row_number": numbers, "_is_usable": is_usable}
     if REFERENCE[1] in typed:
         columns["record_id"] = pc.binary_join_element_wise(typed[REFERENCE[0]], typed[REFERENCE[1]], ":")
     columns |= {c.name: typed[c.name] for c in _kept(table, keep)}
@@ -84,7 +139,14 @@ def typed_rows(rows: pa.Table, table: Table, keep: Sequence[str] | None = None) 
         columns["email_key"] = cells.folded(typed["requester_email"])
     schema = typed_schema(table, keep)
     batch = pa.record_batch([columns[name] for name in schema.names], schema=schema)
-    return Typed(batch, _findings(columns["_row_number"], faults, issues))
+    return Typed(batch, _findings(numbers, faults, _issues(read, table, faults)))
+
+
+def _read(rows: pa.Table, table: Table, keep: Sequence[str] | None) -> Read:
+    text = {c.name: cells.trimmed(_cells(rows, c.name)) for c in table.columns if keep is None or c.name in keep}
+    typed = {name: cells.typed(array, table.column(name)) for name, array in text.items()}
+    is_delete = pc.fill_null(pc.equal(typed["op"], "d"), False) if "op" in typed else pa.repeat(False, len(rows))
+    return Read(_cells(rows, "_raw_base64"), text, typed, is_delete)
 
 
 def _findings(numbers: pa.Array, faults: dict[int, tuple[str, str]], issues: list[tuple[int, str]]) -> pa.RecordBatch:
@@ -95,19 +157,19 @@ def _findings(numbers: pa.Array, faults: dict[int, tuple[str, str]], issues: lis
     return pa.record_batch([numbers.take(pa.array(at, pa.int64())), *told], schema=FINDINGS)
 
 
-def _without_values_of_deletes(typed: dict[str, pa.Array], table: Table, deleted: pa.Array) -> dict[str, pa.Array]:
+def _without_values_of_deletes(read: Read, table: Table) -> dict[str, pa.Array]:
     """A delete tells that an entity is gone, not what it was like: its values are those of the last state."""
+    if not read.is_delete.true_count:
+        return read.typed
     told = _told_by_deletes(table)
-    return {n: a if n in told else pc.if_else(deleted, pa.scalar(None, a.type), a) for n, a in typed.items()}
+    return {
+        name: array if name in told else pc.if_else(read.is_delete, pa.scalar(None, array.type), array)
+        for name, array in read.typed.items()
+    }
 
 
 def _told_by_deletes(table: Table) -> set[str]:
     return {*ON_DELETE, *table.key, *REFERENCE, "tx_id"}
-
-
-def _unless_deleted(bad: Mask, deleted: pa.Array | None) -> Mask:
-    """Bad rows but for deletes, whose values do not count."""
-    return bad if deleted is None else bad & ~np.asarray(deleted)
 
 
 def _cells(rows: pa.Table, name: str) -> pa.Array:
@@ -118,66 +180,34 @@ def _cells(rows: pa.Table, name: str) -> pa.Array:
     return column.chunk(0) if column.num_chunks == 1 else pa.array([], column.type)
 
 
-def _unreadable(text: pa.Array, typed: pa.Array) -> Mask | None:
-    """True where a cell holds something that its column cannot be; None where no cell does."""
-    if typed.null_count == text.null_count:
-        return None
-    return np.asarray(pc.and_(pc.is_null(typed), pc.is_valid(text)))
-
-
-def _null(array: pa.Array) -> Mask | None:
-    """True where a cell is null; None where no cell is."""
-    return np.asarray(pc.is_null(array)) if array.null_count else None
-
-
-def _faults(
-    rows: pa.Table, table: Table, text: dict[str, pa.Array], typed: dict[str, pa.Array], deleted: pa.Array | None
-) -> dict[int, tuple[str, str]]:
+def _faults(read: Read, table: Table) -> dict[int, tuple[str, str]]:
     """The first rule that a row breaks and what was found, by the place of the row."""
     found: dict[int, tuple[str, str]] = {}
-    for bad, rule, column in _broken_rules(rows, table, text, typed, deleted):
-        for at in np.flatnonzero(bad).tolist():
-            if at not in found:
-                found[at] = rule, _said(text[column][at].as_py(), column) if column in text else "its bytes are in row"
+    for rule in row_rules(table):
+        if read.typed.keys() >= set(rule.columns):
+            for at in _places(rule.broken(read)):
+                found.setdefault(at, (rule.name, _said(read, rule.column, at)))
     return found
 
 
-def _said(cell: str | None, column: str) -> str:
+def _places(is_there: pa.Array) -> list[int]:
+    """The places of the rows that are true."""
+    places: list[int] = pc.indices_nonzero(is_there).to_pylist()
+    return places
+
+
+def _said(read: Read, column: str, at: int) -> str:
+    if column not in read.text:
+        return "its bytes are in row"
+    cell = read.text[column][at].as_py()
     return f"{column} is {'empty' if cell is None else repr(cell[:80])}"
 
 
-def _broken_rules(
-    rows: pa.Table, table: Table, text: dict[str, pa.Array], typed: dict[str, pa.Array], deleted: pa.Array | None
-) -> Iterator[tuple[Mask, str, str]]:
-    """Each rule that rows break: which rows, its name, the column to blame."""
-    yield np.asarray(pc.not_equal(_cells(rows, "_raw_base64"), "")), "readable_line", "_raw_base64"
-    for column in table.columns:
-        if column.rule and column.name in typed:
-            bad = _null(typed[column.name]) if column.needed else _unreadable(text[column.name], typed[column.name])
-            if bad is not None and column.name not in (*ON_DELETE, *table.key):
-                bad = _unless_deleted(bad, deleted)
-            if bad is not None:
-                yield bad, column.rule, column.name
-    if REFERENCE[1] in typed and not table.column(REFERENCE[1]).needed:
-        half = pc.and_(pc.is_null(typed[REFERENCE[0]]), pc.is_valid(typed[REFERENCE[1]]))
-        yield np.asarray(half), "known_source_system", REFERENCE[0]
-    if "ingest_ts" in typed:
-        ahead = pc.greater(typed["event_ts"], pc.add(typed["ingest_ts"], CLOCK_SKEW_SECONDS))
-        yield np.asarray(pc.fill_null(ahead, False)), "event_before_arrival", "event_ts"
-
-
-def _issues(
-    table: Table,
-    text: dict[str, pa.Array],
-    typed: dict[str, pa.Array],
-    deleted: pa.Array | None,
-    faults: dict[int, tuple[str, str]],
-) -> list[tuple[int, str]]:
+def _issues(read: Read, table: Table, faults: dict[int, tuple[str, str]]) -> list[tuple[int, str]]:
     """Cells of usable rows that hold what their column, one without a rule, cannot be: place of the row, column."""
     found = []
-    for column in table.columns:
-        bad = None if column.rule or column.name not in typed else _unreadable(text[column.name], typed[column.name])
-        if bad is not None:
-            bad = bad if column.name in _told_by_deletes(table) else _unless_deleted(bad, deleted)
-            found += [(at, column.name) for at in np.flatnonzero(bad).tolist() if at not in faults]
+    for name in (c.name for c in table.columns if not c.rule and c.name in read.typed):
+        bad = _unreadable(read, name)
+        counts = bad if name in _told_by_deletes(table) else pc.and_not(bad, read.is_delete)
+        found += [(at, name) for at in _places(counts) if at not in faults]
     return found

@@ -95,6 +95,13 @@ def test_a_row_without_a_value_it_needs_is_unusable(row: Row, rule: str) -> None
     assert [rule] == faults(row)
 
 
+def test_a_row_that_breaks_several_rules_is_told_the_first() -> None:
+    """The line, then its cells from left to right, then what two cells say together."""
+    row = click("e", "2026-06-01T00:05:01Z", "a", arrived="2026-06-01").but(source_system="")
+    several = [row.but(event_id="", _raw_base64="eA=="), row.but(event_id=""), row, row.but(source_system="web")]
+    assert ["readable_line", "key_present", "known_source_system", "event_before_arrival"] == faults(*several)
+
+
 def test_an_event_may_be_five_minutes_ahead_of_its_arrival() -> None:
     """Clocks differ: five minutes are forgiven, a second more is a bad value, in every source."""
     even, more = ("2026-06-01T00:05:00Z", "2026-06-01"), ("2026-06-01T00:05:01Z", "2026-06-01")

@@ -1,4 +1,4 @@
-"""Engines: what goes in comes out, in the order that is asked for."""
+"""The seam of the engines: what goes in comes out, in the order that is asked for."""
 
 from __future__ import annotations
 

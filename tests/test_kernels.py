@@ -1,24 +1,27 @@
-"""What engines do to frames in ways of their own: everywhere the same rows, and those that a plain loop gives."""
+"""What engines do to frames in ways of their own: the rows that the expressions give, and those of a plain loop."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import narwhals as nw
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from c360lib.engines.base import Engine, Frame
 from c360lib.engines.kernels import (
+    first_per,
     latest_per,
     named,
+    null_of,
     rows_of,
+    sessionize,
     with_cells_of,
     with_columns_of,
     with_most,
-    with_runs,
 )
 from c360lib.engines.open import open_engine
 from tests.support import FAST
@@ -43,8 +46,46 @@ def rows_in(engine: Engine, frame: Frame) -> list[dict[str, Any]]:
     return rows
 
 
+KERNELS: dict[str, Callable[[Frame, Frame], Frame]] = {
+    "with_columns_of": lambda rows, other: with_columns_of(rows, other.rename({"text": "found"}), "key"),
+    "with_cells_of": lambda rows, other: with_cells_of(rows, other, "key"),
+    "rows_of": lambda rows, other: rows_of(rows, other, "key"),
+    "with_most": lambda rows, other: with_most(rows, "key", "by"),
+    "sessionize": lambda rows, other: sessionize(rows, "by", "at", "row", 2, "session"),
+    "first_per": lambda rows, other: first_per(rows, "key", "text", "row"),
+    "latest_per": lambda rows, other: latest_per(rows, "key", "text", "row"),
+    "named": lambda rows, other: named(rows, "key", ["zero", "one"], "name"),
+    "null_of": lambda rows, other: rows.with_columns(nothing=null_of(nw.col("key"))),
+}
+FRAMES = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 9), st.one_of(st.none(), st.integers(-1, 3)), WORDS))
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_polars_gives_what_the_expressions_give(name: str) -> None:
+    """DuckDB runs the expressions that define a kernel; with nulls, ties and no rows at all polars gives the same."""
+
+    @settings(deadline=None, max_examples=40)
+    @given(FRAMES, st.dictionaries(st.integers(-1, 3), st.one_of(st.none(), WORDS)))
+    @example([], {})
+    def holds(cells: list[tuple[int, int, int | None, str]], known: dict[int, str | None]) -> None:
+        found = []
+        for engine in engines:
+            numbers = {n: pa.array([row[i] for row in cells], pa.int64()) for i, n in enumerate(("by", "at", "key"))}
+            texts = pa.array([row[3] for row in cells], pa.string())
+            rows = frame_of_columns(engine, row=pa.array(range(len(cells)), pa.int64()), **numbers, text=texts)
+            keys, other_texts = pa.array(list(known), pa.int64()), pa.array(list(known.values()), pa.string())
+            frame = KERNELS[name](rows, frame_of_columns(engine, key=keys, text=other_texts))
+            table = engine.table(frame)
+            found.append((table.schema.names, table.schema.types, sorted(table.to_pylist(), key=lambda r: r["row"])))
+        assert found[0] == found[1]
+
+    with open_engine("duckdb") as duckdb, open_engine("polars") as polars:
+        engines = (duckdb, polars)
+        holds()
+
+
 @each_engine
-def test_the_last_row_of_each_is_that_of_the_greatest_number_then_text(name: str) -> None:
+def test_the_first_and_last_row_of_each_are_those_of_the_least_and_greatest_number_then_text(name: str) -> None:
     """As a loop finds it, text by code point."""
 
     @settings(deadline=None, max_examples=50)
@@ -54,9 +95,10 @@ def test_the_last_row_of_each_is_that_of_the_greatest_number_then_text(name: str
         whole = {n: pa.array([row[i] for row in rows], pa.int64()) for i, n in enumerate(("by", "number"))}
         with open_engine(name) as engine:
             frame = frame_of_columns(engine, **whole, text=pa.array([row[2] for row in rows], pa.string()))
-            found = rows_in(engine, latest_per(frame, "by", "number", "text"))
-        expected = [max(row for row in rows if row[0] == by) for by in sorted({row[0] for row in rows})]
-        assert expected == sorted(tuple(row.values()) for row in found)
+            ends = [rows_in(engine, per(frame, "by", "number", "text")) for per in (first_per, latest_per)]
+        groups = [[row for row in rows if row[0] == by] for by in sorted({row[0] for row in rows})]
+        expected = [[pick(group) for group in groups] for pick in (min, max)]
+        assert expected == [sorted(tuple(row.values()) for row in end) for end in ends]
 
     holds()
 
@@ -140,7 +182,7 @@ NUMBERS = st.lists(
 
 
 @pytest.mark.parametrize("name", [FAST, "duckdb"])
-def test_engines_find_greatest_values_and_runs_as_a_loop_does(name: str) -> None:
+def test_engines_find_greatest_values_and_sessions_as_a_loop_does(name: str) -> None:
     """The helpers that go another way on polars give what their docstrings say."""
 
     @settings(deadline=None, max_examples=25)
@@ -156,20 +198,20 @@ def _found(engine: Engine, values: list[tuple[int, int, int | None]]) -> list[tu
     columns = {"row": range(len(values)), **{n: [v[i] for v in values] for i, n in enumerate(("by", "at", "value"))}}
     table = pa.table({n: pa.array(list(cells), pa.int64()) for n, cells in columns.items()})
     frame = with_most(engine.load(table.schema, table.to_batches()), "value", "by")
-    frame = with_runs(frame, "by", "at", "row", 3, "run")
+    frame = sessionize(frame, "by", "at", "row", 3, "session")
     found = sorted(rows_in(engine, frame), key=lambda row: row["row"])
-    return [(row["_most"], row["run"]) for row in found]
+    return [(row["_most"], row["session"]) for row in found]
 
 
 def _expected(values: list[tuple[int, int, int | None]]) -> list[tuple[int | None, int]]:
-    run: dict[int, int] = {}
+    session: dict[int, int] = {}
     for by in {value[0] for value in values}:
         last, first = None, 0
         for at, row in sorted((value[1], row) for row, value in enumerate(values) if value[0] == by):
             first = row if last is None or at - last > 3 else first
-            run[row], last = first, at
+            session[row], last = first, at
     most = {by: max((v for b, _, v in values if b == by and v is not None), default=None) for by, _, _ in values}
-    return [(most[value[0]], run[row]) for row, value in enumerate(values)]
+    return [(most[value[0]], session[row]) for row, value in enumerate(values)]
 
 
 KEYS = st.one_of(
