@@ -18,13 +18,14 @@ from filelock import FileLock
 
 from c360lib.course.source import FOLDER
 from c360lib.errors import UsageError
-from c360lib.generate import DEFAULT_AS_OF, faults, generate
+from c360lib.generate import faults, generate
 from c360lib.identity.model import score
 from c360lib.quality import measures as quality
 from c360lib.quality.report import NAME
 from c360lib.release.build import build
 from c360lib.release.manifest import code_fingerprint
 from c360lib.release.models import MODEL_FILE
+from c360lib.rules import DEFAULT_AS_OF, DEFAULT_CUSTOMERS, DEFAULT_IDENTITY, DEFAULT_SEED
 from c360lib.schemas import GOLD, RAW, SILVER, STEWARD, Column
 from c360lib.sources import cells
 from c360lib.sources import raw as bronze
@@ -33,7 +34,6 @@ from c360lib.storage.files import read_json, read_table, remove_tree
 from c360lib.storage.workspace import Workspace
 
 LAYERS = ("raw", "bronze", "silver", "gold")
-DEFAULT_CUSTOMERS, DEFAULT_SEED = 1000, 360
 WITHOUT_SPLINK = (
     "weighing pairs needs Splink, which is not installed: in the folder of the course, "
     '`python -m pip install -e ".[identity]"`, then restart the kernel'
@@ -132,7 +132,7 @@ def lesson_workspace(
     customers: int = DEFAULT_CUSTOMERS,
     seed: int = DEFAULT_SEED,
     faults: str = "",
-    identity: str = "deterministic",
+    identity: str = DEFAULT_IDENTITY,
     decisions: pd.DataFrame | None = None,
 ) -> LessonWorkspace:
     """A built workspace for a lesson that starts from `layer` (raw, bronze, silver or gold).
@@ -167,7 +167,7 @@ def _steward_text(decisions: pd.DataFrame) -> str:
 @cache
 def _built(customers: int, seed: int, names: str, identity: str, steward: str) -> Path:
     """The folder of a built workspace, made unless it is there; each version of the code has folders of its own."""
-    told = "\n".join([names, "" if identity == "deterministic" else identity, steward]).strip("\n")
+    told = "\n".join([names, "" if identity == DEFAULT_IDENTITY else identity, steward]).strip("\n")
     model = _lesson_model() if identity == "probabilistic" and _is_other(customers, seed, names, steward) else None
     home, version = _home(), _version()
     label = f"-{hashlib.sha256(told.encode()).hexdigest()[:8]}" if told else ""
@@ -232,7 +232,7 @@ def _home() -> Path:
 def _make(workspace: Workspace, customers: int, seed: int, names: str, identity: str) -> None:
     chosen = faults.chosen(names)
     recipe = {"customers": customers, "seed": seed, "as_of": DEFAULT_AS_OF, "faults": list(chosen)}
-    workspace.write_generated(generate(customers, seed), recipe, lambda raw: faults.inject(raw, chosen, seed))
+    workspace.generated.write(generate(customers, seed), recipe, lambda raw: faults.inject(raw, chosen, seed))
     build(workspace, as_of=DEFAULT_AS_OF, identity=identity)
 
 

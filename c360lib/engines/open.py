@@ -7,8 +7,8 @@ from c360lib.engines.duckdb import DuckDB
 from c360lib.engines.polars import Polars
 from c360lib.engines.spark import Spark
 from c360lib.errors import UsageError
+from c360lib.rules import DEFAULT_ENGINE
 
-DEFAULT_ENGINE = "polars"
 ENGINES: dict[str, type[Engine]] = {"polars": Polars, "duckdb": DuckDB, "spark": Spark}
 
 

@@ -28,8 +28,7 @@ from c360lib.generate import accounts, activity, relations
 from c360lib.generate.arrival import deliver
 from c360lib.generate.people import GROUP, Span, population
 from c360lib.generate.texts import SECONDS_PER_DAY
-from c360lib.rules import DEFAULT_AS_OF as DEFAULT_AS_OF  # as course/tables.py finds it
-from c360lib.rules import DEFAULT_CUSTOMERS, DEFAULT_SEED
+from c360lib.rules import DEFAULT_AS_OF, DEFAULT_CUSTOMERS, DEFAULT_SEED
 
 BLOCK_PEOPLE = 5_000
 MOST_CUSTOMERS = 100_000_000

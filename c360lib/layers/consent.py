@@ -35,7 +35,7 @@ CHOICE = (
     *("at", "arrived", "late_at", "expires_ts", "proof"),
 )
 SLOT = ("slot", "person", "purpose", "channel")
-_EARLIEST = moments.moment(EARLIEST_CHOICE)
+_EARLIEST = moments.seconds_or_none(EARLIEST_CHOICE)
 _NEVER = 1 << 40  # seconds: later than any date
 _HEARD = (CURRENT, CONFLICT, QUARANTINED)
 

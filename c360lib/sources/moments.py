@@ -54,6 +54,3 @@ def end_of_day(text: str) -> int:
     if at is None:
         raise UsageError(f"--as-of: expected a day such as 2026-06-30 or 2026-06-30T23:59:59Z, got {text!r}")
     return at - at % rules.SECONDS_PER_DAY + rules.SECONDS_PER_DAY - 1
-
-
-moment = seconds_or_none  # as layers/consent.py calls it

@@ -45,7 +45,6 @@ class Workspace:
         self.model_file = self.data / "models" / "identity.json"  # yours: only `c360 train` writes it, reset leaves it
         self.steward_file = self.data / "steward" / f"{STEWARD.name}.csv"
         self.generated = Generated(self.root, {**{n: self.raw_file(n) for n in RAW}, TRUTH.name: self.truth_file})
-        self.write_generated = self.generated.write  # as course/tables.py calls it
 
     # --- one at a time ------------------------------------------------------------------------------------------------
     @contextlib.contextmanager
