@@ -41,14 +41,14 @@ Wrong = tuple[list[Cost], list[Cost]]
 def cost_of(rows: Iterable[Row], truth: dict[str, str]) -> Wrong:
     """Bad and missed merges of what the layers make of the rows."""
     rows = list(rows)
-    targets = ("accounts", "customer_identity", "customer_360", "activation_candidates")
+    targets = ("account_states", "customer_identity", "customer_360", "activation_candidates")
     with open_engine(FAST) as engine:
         made = {name: engine.table(frame) for name, frame in run_layers(engine, frames(engine, rows), AT, targets)}
         resolved = Marts(*(made[name] for name in targets[1:]))
         ids = resolved.accounts
         homes = dict(zip(ids["record_id"].to_pylist(), ids["profile_id"].to_pylist(), strict=True))
         persons = costs.whole_truth(homes, truth)
-        true, cents_of = evaluate.true_marts(engine, frames(engine, rows), AT, made["accounts"], persons)
+        true, cents_of = evaluate.true_marts(engine, frames(engine, rows), AT, made["account_states"], persons)
     return costs.costs(resolved, true, cents_of)
 
 

@@ -38,7 +38,7 @@ def accounts(seed: int, count: int = 60) -> Rows:
 
 
 def table(rows: Rows) -> pa.Table:
-    """Accounts as `match_keys` gives them."""
+    """Accounts, with what the rules compare of each."""
     whole = ("node", "date_of_birth")
     return pa.Table.from_pylist(
         rows, schema=pa.schema([(n, pa.int64() if n in whole else pa.string()) for n in ("node", *COLUMNS)])

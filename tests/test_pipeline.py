@@ -16,7 +16,7 @@ from c360lib.errors import EngineError, UsageError
 from c360lib.layers import run
 from c360lib.layers.layer import Layer, Moment
 from c360lib.layers.pipeline import INPUTS, LAYERS, PUBLISHED
-from c360lib.layers.run import run_layers
+from c360lib.layers.run import HOW, ON_CLUSTER, run_layers
 from c360lib.schemas import GOLD, RAW, SILVER
 from tests.support import (
     AS_OF,
@@ -346,3 +346,8 @@ def test_tables_have_the_columns_and_types_of_the_contract_with_and_without_rows
 def _plain(kind: pa.DataType) -> pa.DataType:
     """Engines have several kinds of text."""
     return pa.string() if pa.types.is_large_string(kind) or pa.types.is_string_view(kind) else kind
+
+
+def test_how_a_layer_is_run_is_said_of_layers_alone() -> None:
+    """Each name in the second literal is one of LAYERS, and nothing but the runner reads it."""
+    assert set() == {*HOW, *ON_CLUSTER} - {layer.name for layer in LAYERS}

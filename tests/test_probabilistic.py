@@ -497,9 +497,9 @@ def test_spark_scores_the_pairs_that_duckdb_scores(tmp_path: Path) -> None:
             asked = score.asked("train")
             inputs["model_asked"] = runner.load(asked.schema, asked.to_batches())
             end = end_of_day("2026-06-30")
-            targets = ("accounts", "match_scores")
+            targets = ("account_states", "match_scores")
             tables = {n: runner.table(f) for n, f in run_layers(runner, inputs, Moment(end, end), targets)}
-        names = dict(zip(*(tables["accounts"][n].to_pylist() for n in ("node", "record_id")), strict=True))
+        names = dict(zip(*(tables["account_states"][n].to_pylist() for n in ("node", "record_id")), strict=True))
         found[engine] = {(names[r["left"]], names[r["right"]]): r for r in tables["match_scores"].to_pylist()}
     assert found["duckdb"].keys() == found["spark"].keys()
     assert len(found["spark"]) > 100

@@ -1,4 +1,4 @@
-"""Declared rules to evidence: which accounts share which key. Works on accounts as `people.accounts` gives them.
+"""Declared rules to evidence: which accounts share which key. Works on accounts as `people.account_states` gives them.
 
 A key is the tuple of a rule's columns; an account that lacks one of them has no key of that rule.
 """
@@ -11,16 +11,10 @@ from c360lib.engines.base import Frame
 from c360lib.rules import MATCH_RULES
 
 _INT = nw.Int64()
-_COLUMNS = tuple(dict.fromkeys(name for rule in MATCH_RULES for name in rule.columns))
-
-
-def match_keys(accounts: Frame) -> Frame:
-    """What the rules compare of each account: its `node`, and every column that a rule names."""
-    return accounts.select("node", *_COLUMNS)
 
 
 def shared_keys(accounts: Frame) -> Frame:
-    """Who holds which key that another account holds too: (rule, root, node, account_count), from `match_keys`.
+    """Who holds which key that another account holds too: (rule, root, node, account_count).
 
     `rule` counts from 0, the strongest; `root`, the smallest node, names the key.
     """
@@ -86,9 +80,9 @@ def steward_pairs(decisions: Frame, accounts: Frame, as_of: int) -> Frame:
     pair = usable.with_columns(
         _a=nw.when(swap).then(nw.col("right_record_id")).otherwise(nw.col("left_record_id")),
         _b=nw.when(swap).then(nw.col("left_record_id")).otherwise(nw.col("right_record_id")),
-        _order=nw.col("decided_ts") * 2 + nw.when(nw.col("decision") == "cannot_link").then(1).otherwise(0),
+        is_cannot_link=nw.col("decision") == "cannot_link",
     )
-    last = pair.unique(["_a", "_b"], keep="last", order_by=["_order", "_row_number"])
+    last = pair.unique(["_a", "_b"], keep="last", order_by=["decided_ts", "is_cannot_link", "_row_number"])
     nodes = accounts.select("record_id", "node")
     last = last.join(nodes.rename({"record_id": "_a", "node": "left"}), on="_a", how="inner")
     last = last.join(nodes.rename({"record_id": "_b", "node": "right"}), on="_b", how="inner")

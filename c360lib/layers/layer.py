@@ -14,20 +14,11 @@ class Moment(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """A table, the function that makes it and the tables that it takes.
-
-    `on_driver`: it takes and gives Arrow tables instead of frames, but where `on_spark` makes it from frames of Spark.
-    `kept`: it is computed once and kept, because the layers that take it read it more than once. `view`: cheap to make
-    and not worth a copy, so that a lazy engine makes it within each layer that takes it.
-    """
+    """A table, the function that makes it and the tables that it takes. How it is run says `run.HOW`."""
 
     name: str
     make: Callable[..., Any]
     inputs: tuple[str, ...]
-    on_driver: bool = False
-    kept: bool = False
-    view: bool = False
-    on_spark: Callable[..., Any] | None = None
 
 
 def from_tables(function: Callable[..., Any], **fixed: Any) -> Callable[..., Any]:

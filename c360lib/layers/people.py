@@ -37,11 +37,6 @@ def erased_rows(rows: Frame, erased: Frame, as_of: int) -> Frame:
     return marked(rows_of(rows, erased, "_account"), nobody, RAW["customers"], as_of)
 
 
-def accounts(account_states: Frame) -> Frame:
-    """Accounts without the match keys that only identity reads, so that those are freed when it is done."""
-    return account_states.drop(*(key for key in KEYS if key != "email_key"))
-
-
 def doubts(rows: Frame, account_states: Frame) -> Frame:
     """Accounts that a row which cannot be used may have changed since: (node, is_gone, no_email, no_phone, no_push).
 
@@ -99,8 +94,12 @@ def in_directory(accounts: Frame, doubts: Frame) -> Frame:
     return rows.select("_account", "node", "person", is_account_deleted=deleted, is_erased=nw.lit(False))
 
 
-def identified(accounts: Frame, clusters: Frame) -> Frame:
-    """Accounts with the `person` they belong to and the `rule` that put them there; alone: themselves and null."""
+def identified(account_states: Frame, clusters: Frame) -> Frame:
+    """Accounts with the `person` they belong to and the `rule` that put them there; alone: themselves and null.
+
+    Who is who is decided, so of the match keys only that of the e-mail is still needed, for tickets.
+    """
+    accounts = account_states.drop(*(key for key in KEYS if key != "email_key"))
     joined = with_columns_of(accounts, clusters, on="node")
     return joined.with_columns(person=nw.coalesce(nw.col("person"), nw.col("node")))
 

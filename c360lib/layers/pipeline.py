@@ -23,7 +23,7 @@ from c360lib.schemas import GOLD, RAW, SILVER, Table
 def _source(name: str, directory: str = "directory") -> Layer:
     """The layer that gives every row of a raw source its disposition."""
     marked = from_tables_at(dispositions.marked, table=RAW[name])
-    return Layer(f"{name}_marked", marked, (f"{name}_rows", directory), kept=RAW[name].is_cdc)
+    return Layer(f"{name}_marked", marked, (f"{name}_rows", directory))
 
 
 def _each_source(function: Callable[..., Frame]) -> Callable[..., Frame]:
@@ -54,61 +54,41 @@ _FINDINGS = tuple(f"{source}_findings" for source in RAW)
 LAYERS: tuple[Layer, ...] = (
     # who is who
     Layer("erased", from_tables_at(dispositions.erased_accounts), ("erasure_requests_rows",)),
-    Layer("erased_marked", from_tables_at(people.erased_rows), ("customers_rows", "erased"), kept=True),
-    Layer("erased_states", from_tables(people.account_states), ("erased_marked",), kept=True),
-    Layer("erased_doubts", from_tables(people.doubts), ("erased_marked", "erased_states"), kept=True),
+    Layer("erased_marked", from_tables_at(people.erased_rows), ("customers_rows", "erased")),
+    Layer("erased_states", from_tables(people.account_states), ("erased_marked",)),
+    Layer("erased_doubts", from_tables(people.doubts), ("erased_marked", "erased_states")),
     _source("customers", "erased"),
     Layer("account_states", from_tables(people.account_states), ("customers_marked",)),
-    Layer("accounts", from_tables(people.accounts), ("account_states",)),
-    Layer("doubts", from_tables(people.doubts), ("customers_marked", "account_states"), kept=True),
-    Layer("steward_pairs", from_tables_at(deterministic.steward_pairs), ("decisions_rows", "accounts")),
-    Layer("match_keys", from_tables(deterministic.match_keys), ("account_states",), view=True),
-    Layer("shared_keys", from_tables(deterministic.shared_keys), ("match_keys",), kept=True),
-    Layer("blocked_identity_keys", from_tables(deterministic.blocked_keys), ("shared_keys", "match_keys")),
+    Layer("doubts", from_tables(people.doubts), ("customers_marked", "account_states")),
+    Layer("steward_pairs", from_tables_at(deterministic.steward_pairs), ("decisions_rows", "account_states")),
+    Layer("shared_keys", from_tables(deterministic.shared_keys), ("account_states",)),
+    Layer("blocked_identity_keys", from_tables(deterministic.blocked_keys), ("shared_keys", "account_states")),
     Layer(
         "key_holders",
         from_tables(deterministic.key_holders),
-        ("shared_keys", "match_keys", "blocked_identity_keys"),
-        kept=True,
+        ("shared_keys", "account_states", "blocked_identity_keys"),
     ),
-    Layer("model_asked", from_tables(score.asked), (), on_driver=True),
+    Layer("model_asked", from_tables(score.asked), ()),
     Layer("match_fields", from_tables(score.fields), ("account_states", "model_asked")),
-    Layer("identity_model", from_tables(score.model), ("match_fields", "model_asked"), on_driver=True),
-    Layer(
-        "match_scores",
-        from_tables(score.scores),
-        ("match_fields", "identity_model", "key_holders"),
-        on_driver=True,
-        on_spark=from_tables(score.scores_on_spark),
-    ),
+    Layer("identity_model", from_tables(score.model), ("match_fields", "model_asked")),
+    Layer("match_scores", from_tables(score.scores), ("match_fields", "identity_model", "key_holders")),
     Layer(
         "linked",
         from_tables(deterministic.linked_accounts),
-        ("accounts", "key_holders", "steward_pairs", "match_scores"),
+        ("account_states", "key_holders", "steward_pairs", "match_scores"),
     ),
-    Layer(
-        "refused",
-        from_tables(clusters.refused_edges),
-        ("key_holders", "linked", "steward_pairs", "match_scores"),
-        on_driver=True,
-    ),
-    Layer("review_keys", from_tables(review.keys), ("account_states", "refused", "match_scores"), kept=True),
+    Layer("refused", from_tables(clusters.refused_edges), ("key_holders", "linked", "steward_pairs", "match_scores")),
+    Layer("review_keys", from_tables(review.keys), ("account_states", "refused", "match_scores")),
     Layer(
         "accepted",
         from_tables(clusters.accepted),
         ("key_holders", "linked", "steward_pairs", "match_scores", "refused"),
-        on_driver=True,
     ),
-    Layer("clusters", from_tables(clusters.clusters), ("accepted", "linked", "match_scores"), on_driver=True),
+    Layer("clusters", from_tables(clusters.clusters), ("accepted", "linked", "match_scores")),
     # who is who with the accounts that are erased
-    Layer("erased_pairs", from_tables_at(erased.pairs), ("decisions_rows", "accounts", "erased_states")),
+    Layer("erased_pairs", from_tables_at(erased.pairs), ("decisions_rows", "account_states", "erased_states")),
     Layer("erased_fields", from_tables(erased.fields), ("match_fields", "erased_states", "model_asked")),
-    Layer(
-        "erased_scores",
-        from_tables(erased.scores),
-        ("erased_fields", "erased_states", "identity_model"),
-        on_driver=True,
-    ),
+    Layer("erased_scores", from_tables(erased.scores), ("erased_fields", "erased_states", "identity_model")),
     Layer(
         "near_erased", from_tables(erased.near), ("account_states", "erased_states", "erased_pairs", "erased_scores")
     ),
@@ -120,42 +100,38 @@ LAYERS: tuple[Layer, ...] = (
             *("near_erased", "erased_states", "keys_near_erased", "key_holders", "linked"),
             *("steward_pairs", "erased_pairs", "match_scores", "erased_scores"),
         ),
-        on_driver=True,
     ),
     # who is who
-    Layer("identified", from_tables(people.identified), ("accounts", "clusters"), view=True),
+    Layer("identified", from_tables(people.identified), ("account_states", "clusters")),
     Layer("people", from_tables(people.people), ("identified",)),
-    Layer("live_people", from_tables(people.live_people), ("people",), kept=True),
+    Layer("live_people", from_tables(people.live_people), ("people",)),
     Layer("directory", from_tables(people.directory), ("identified", "erased", "doubts")),
-    Layer("contacts", from_tables(consent.contacts), ("accounts", "doubts"), kept=True),
-    Layer("erased_directory", from_tables(carried.directory), ("erased_states", "erased_doubts"), kept=True),
+    Layer("contacts", from_tables(consent.contacts), ("account_states", "doubts")),
+    Layer("erased_directory", from_tables(carried.directory), ("erased_states", "erased_doubts")),
     Layer("erased_contacts", from_tables(consent.contacts), ("erased_states", "erased_doubts")),
-    # what is published of that, at once, so that what it was found by is freed
+    # what is published of that
     Layer("customer_identity", from_tables(evidence.customer_identity), ("identified", "people")),
-    Layer("bridge_pairs", from_tables(clusters.bridge_pairs), ("accepted", "linked"), on_driver=True),
+    Layer("bridge_pairs", from_tables(clusters.bridge_pairs), ("accepted", "linked")),
     Layer(
         "identity_edges",
         from_tables(evidence.edges),
-        ("key_holders", "accounts", "steward_pairs", "match_scores", "refused", "bridge_pairs"),
+        ("key_holders", "account_states", "steward_pairs", "match_scores", "refused", "bridge_pairs"),
     ),
     Layer("erased_ids", from_tables(history.erased_ids), ("erased", "erasure_requests_rows")),
     Layer(
         "identity_events",
         from_tables_at(history.identity_events),
         ("profiles_before", "events_before", "customer_identity", "identity_edges", "erased_ids"),
-        on_driver=True,
     ),
-    Layer(
-        "review_pairs", from_tables(review.pairs), ("refused", "match_scores", "clusters", "steward_pairs"), kept=True
-    ),
-    # what they did and what they are worth, source by source, so that one is freed before the next is loaded
+    Layer("review_pairs", from_tables(review.pairs), ("refused", "match_scores", "clusters", "steward_pairs")),
+    # what they did and what they are worth, source by source
     _source("orders"),
     Layer("order_states", from_tables(dispositions.states), ("orders_marked",)),
     Layer("value", from_tables_at(measures.value), ("order_states",)),
     _source("clickstream"),
     Layer("shared_devices", from_tables(behaviour.shared_devices), ("clickstream_marked",)),
     Layer("blocked_devices", from_tables(behaviour.blocked_devices), ("shared_devices", "clickstream_marked")),
-    Layer("visits", from_tables(behaviour.visits), ("clickstream_marked", "shared_devices"), kept=True),
+    Layer("visits", from_tables(behaviour.visits), ("clickstream_marked", "shared_devices")),
     Layer("stitched", from_tables(behaviour.stitched), ("visits", "clickstream_marked")),
     Layer("activity", from_tables_at(measures.activity), ("stitched",)),
     _source("support_tickets"),
@@ -167,18 +143,18 @@ LAYERS: tuple[Layer, ...] = (
     Layer("consent_choices", from_tables(_current), ("consent_events_marked",)),
     _source("erasure_requests"),
     # what they allow
-    Layer("choices", from_tables(consent.choices), ("consent_events_marked", "campaign_events_marked"), kept=True),
+    Layer("choices", from_tables(consent.choices), ("consent_events_marked", "campaign_events_marked")),
     Layer(
         "erased_choices",
         from_tables_at(carried.said),
         ("consent_events_rows", "campaign_events_rows", "erased_directory"),
     ),
-    Layer("larger_choices", from_tables(carried.of_larger), ("larger", "choices", "erased_choices"), kept=True),
+    Layer("larger_choices", from_tables(carried.of_larger), ("larger", "choices", "erased_choices")),
     Layer("larger_shut", from_tables_at(carried.shut), ("larger_choices", "contacts", "erased_contacts")),
     Layer("carried", from_tables(carried.carried), ("larger", "larger_choices", "identified")),
     Layer("held", from_tables(carried.held), ("larger", "larger_shut", "identified")),
-    Layer("consent_spoken", lambda at, *said: consent.spoken(nw.concat(said)), ("choices", "carried"), kept=True),
-    Layer("consent_latest", from_tables(consent.latest), ("consent_spoken",), kept=True),
+    Layer("consent_spoken", lambda at, *said: consent.spoken(nw.concat(said)), ("choices", "carried")),
+    Layer("consent_latest", from_tables(consent.latest), ("consent_spoken",)),
     Layer("consent_own", from_tables_at(consent.state), ("consent_latest", "consent_spoken")),
     Layer("consent_state", from_tables(consent.held_back), ("consent_own", "held")),
     Layer("consent_summary", from_tables(consent.summary), ("people", "consent_state")),
@@ -216,18 +192,14 @@ LAYERS: tuple[Layer, ...] = (
     Layer(
         "review_records", from_tables(review.records), ("review_pairs", "review_keys", "identified", "people", "value")
     ),
-    Layer("identity_review_queue", from_tables(review.queue), ("review_pairs", "review_records"), on_driver=True),
+    Layer("identity_review_queue", from_tables(review.queue), ("review_pairs", "review_records")),
     Layer("blocked_keys", lambda at, *tables: nw.concat(tables), ("blocked_identity_keys", "blocked_devices")),
     Layer("field_issues", _each_source(dispositions.field_issues), (*_MARKED, *_FINDINGS)),
     Layer("quarantine", _each_source(dispositions.quarantine), (*_MARKED, *_FINDINGS)),
     Layer("dispositions", _each_source(dispositions.dispositions), _MARKED),
     # what is published: gold
     Layer("customer_360", from_tables(_columns, table=GOLD["customer_360"]), ("customers",)),
-    Layer(
-        "activation_candidates",
-        from_tables_at(consent.activation),
-        ("live_people", "consent_state", "contacts"),
-    ),
+    Layer("activation_candidates", from_tables_at(consent.activation), ("live_people", "consent_state", "contacts")),
     Layer("segment_summary", from_tables(gold.segment_summary), ("customers",)),
     Layer("customer_features", from_tables(gold.features), ("customers",)),
     Layer("customer_labels", from_tables_at(gold.labels), ("customers", "later_orders")),

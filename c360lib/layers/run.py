@@ -1,4 +1,7 @@
-"""What runs LAYERS: plans backwards from the tables that are wanted, and frees each after its last use."""
+"""What runs LAYERS: plans backwards from the tables that are wanted, and frees each after its last use.
+
+LAYERS says what a table is; HOW, beside it, says how a run makes it.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from c360lib.engines.base import Engine, Frame
 from c360lib.errors import EngineError
-from c360lib.layers.layer import Layer, Moment
+from c360lib.identity.model import score
+from c360lib.layers.layer import Layer, Moment, from_tables
 from c360lib.layers.pipeline import LAYERS, PUBLISHED
 
 Input = Frame | Callable[[], Frame] | None
+KEPT, ON_DRIVER = "kept", "on_driver"
+HOW = {  # a layer that several others read is computed once; for any other that is not here, its reader computes it
+    **dict.fromkeys(("erased_directory", "review_keys", "live_people", "visits", "consent_latest"), KEPT),
+    **dict.fromkeys(("model_asked", "identity_model", "match_scores", "refused", "accepted", "clusters"), ON_DRIVER),
+    **dict.fromkeys(("erased_scores", "larger", "bridge_pairs", "identity_events", "identity_review_queue"), ON_DRIVER),
+}
+ON_CLUSTER = {"match_scores": from_tables(score.scores_on_spark)}  # what stands in for a layer where nothing is local
 
 
 def run_layers(
@@ -26,17 +37,17 @@ def run_layers(
     uses = Counter(name for layer in plan for name in layer.inputs) + Counter(wanted)
     held = _Held(engine, inputs, uses)
     for layer in plan:
-        read_twice = layer.kept or (uses[layer.name] > 1 and not layer.view)
+        is_computed = uses[layer.name] > 1 or layer.name in HOW
         try:
-            made = _made(engine, layer, at, read_twice, [held.frame(name) for name in layer.inputs])
+            made = _made(engine, layer, at, is_computed, [held.frame(name) for name in layer.inputs])
         except engine.panics as error:
             raise EngineError(
                 f"the engine broke in the layer {layer.name} ({str(error).splitlines()[0]}); this is a fault of the "
                 "engine, not of your data: build with --engine duckdb, and please report it"
             ) from None
-        is_computed = read_twice or layer.on_driver or engine.frees_by_reference
-        held.put(layer.name, made, () if is_computed else layer.inputs)
-        for name in layer.inputs if is_computed else ():
+        is_free = is_computed or engine.frees_by_reference
+        held.put(layer.name, made, () if is_free else layer.inputs)
+        for name in layer.inputs if is_free else ():
             held.done_with(name)
         if layer.name in wanted:
             yield layer.name, made  # type: ignore[misc]
@@ -91,11 +102,11 @@ def _plan(targets: set[str], given: Mapping[str, Input]) -> list[Layer]:
     return plan[::-1]
 
 
-def _made(engine: Engine, layer: Layer, at: Moment, read_twice: bool, frames: list[Frame | None]) -> Frame | None:
-    if layer.on_spark and engine.is_cluster:
-        return engine.materialise(layer.on_spark(at, *frames))
-    if layer.on_driver:
+def _made(engine: Engine, layer: Layer, at: Moment, is_computed: bool, frames: list[Frame | None]) -> Frame | None:
+    if engine.is_cluster and layer.name in ON_CLUSTER:
+        return engine.materialise(ON_CLUSTER[layer.name](at, *frames))
+    if HOW.get(layer.name) == ON_DRIVER:
         table = layer.make(at, *(engine.table(frame) for frame in frames if frame is not None))
         return engine.load_table(table)
     made: Frame | None = layer.make(at, *frames)
-    return made if made is None or not read_twice else engine.materialise(made)
+    return engine.materialise(made) if made is not None and is_computed else made

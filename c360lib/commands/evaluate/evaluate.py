@@ -342,7 +342,7 @@ def _costs(
 ) -> tuple[list[Cost], list[Cost]]:
     """Bad and missed merges of the published release, from its marts and those of the true clustering."""
     at = replay.moment(workspace.manifest())
-    [(_, made)] = run_layers(engine, replay.inputs(engine, workspace), at, ["accounts"])
+    [(_, made)] = run_layers(engine, replay.inputs(engine, workspace), at, ["account_states"])
     accounts = engine.table(made.select("node", "record_id", "first_event_ts"))
     persons = costs.whole_truth(_profiles(identity), person_of)
     true, cents_of = true_marts(engine, replay.inputs(engine, workspace), at, accounts, persons)
