@@ -1,4 +1,4 @@
-"""Whether a learner's set-up can run the course: one line a thing, with what to do where it cannot."""
+"""Whether a learner's set-up can run the course: one line per thing, with what to do where it cannot."""
 
 from __future__ import annotations
 

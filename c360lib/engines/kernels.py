@@ -35,22 +35,22 @@ def _with_columns_in_place(frame: Frame, other: Frame, on: str) -> Frame:
     """On polars a left join would copy every column of the frame; this keeps those it has."""
     polars = import_engine("polars")
     rows, others = (part.to_native().collect() for part in (frame, other))
-    at = _places(rows[on].fill_null(_ABSENT).to_numpy(), others[on].to_numpy())
-    place = polars.Series(pa.array(at, pa.uint32(), mask=at < 0))
-    return frame_of(rows.hstack(others.drop(on).rechunk().select(polars.all().gather(place))))
+    at = _indices(rows[on].fill_null(_ABSENT).to_numpy(), others[on].to_numpy())
+    index = polars.Series(pa.array(at, pa.uint32(), mask=at < 0))
+    return frame_of(rows.hstack(others.drop(on).rechunk().select(polars.all().gather(index))))
 
 
-def _places(numbers: Ints, others: Ints) -> Ints:
-    """The place of each number among others, which are distinct; -1 where it is none of them.
+def _indices(numbers: Ints, others: Ints) -> Ints:
+    """The index of each number among others, which are distinct; -1 where it is none of them.
 
-    >>> _places(np.array([8, 7, 9]), np.array([9, 8])).tolist()
+    >>> _indices(np.array([8, 7, 9]), np.array([9, 8])).tolist()
     [1, -1, 0]
     """
     if not len(others):
         return np.full(len(numbers), -1)
     order = np.argsort(others)
-    place = np.searchsorted(others, numbers, sorter=order).clip(max=len(others) - 1)
-    at: Ints = order[place]
+    index = np.searchsorted(others, numbers, sorter=order).clip(max=len(others) - 1)
+    at: Ints = order[index]
     return np.where(others[at] == numbers, at, -1)
 
 

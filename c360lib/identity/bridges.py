@@ -43,7 +43,7 @@ def _dangling(count: int, one: Ints, other: Ints, open_edges: Flags) -> Flags:
 
 
 def _unlooped(one: Ints, other: Ints) -> list[int]:
-    """Places of the bridges among distinct edges: a walk in depth, on a stack of its own.
+    """Indices of the bridges among distinct edges: a walk in depth, on a stack of its own.
 
     A component whose nodes all have two edges is a ring, without bridges; most are, and no walk starts there.
     `low` is the earliest visited node that the nodes below can reach without the edge they were entered by (Tarjan).

@@ -286,8 +286,7 @@ def bridge_pairs(accepted: pa.Table, linked: pa.Table) -> pa.Table:
     left, right = np.concatenate([one[~is_key], from_]), np.concatenate([other[~is_key], to])
     alone = bridges(index.count, left, right)
     left, right = left[alone], right[alone]
-    places = np.unique(np.minimum(left, right) * max(index.count, 1) + np.maximum(left, right))
-    low, high = (index.nodes[part] for part in np.divmod(places, max(index.count, 1)))
+    low, high = index.nodes[np.unique(np.sort([left, right], axis=0), axis=1)]
     return pa.table({"node": np.concatenate([low, high]), "other": np.concatenate([high, low])})
 
 

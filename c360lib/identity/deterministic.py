@@ -29,7 +29,7 @@ def shared_keys(accounts: Frame) -> Frame:
 
 
 def _with_key(keys: Frame, accounts: Frame, number: int) -> Frame:
-    """One row a key of a rule, with its text: (root, key, account_count)."""
+    """One row per key of a rule, with its text: (root, key, account_count)."""
     rule = MATCH_RULES[number]
     roots = keys.filter((nw.col("rule") == number) & (nw.col("root") == nw.col("node"))).select("root", "account_count")
     key = nw.concat_str([nw.col(name).cast(nw.String()) for name in rule.columns], separator="|")

@@ -24,7 +24,7 @@ WEIGHTS = {STEWARD: STEWARD_WEIGHT, **{n: rule.weight for n, rule in enumerate(M
 
 
 def customer_identity(identified: Frame, people: Frame) -> Frame:
-    """One row an account: customer_identity. A deterministic match is taken for certain."""
+    """One row per account: customer_identity. A deterministic match is taken for certain."""
     rows = with_columns_of(identified, people.select("person", "profile_id"), on="person")
     linked = ~nw.col("rule").is_null()
     rows = rows.with_columns(

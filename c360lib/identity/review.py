@@ -1,6 +1,6 @@
 """The review queue: pairs that a data steward should look at, both accounts side by side.
 
-- pairs: (rule, reason, left, right, millibits, probability, findings), left record_id the smaller; one row a rule
+- pairs: (rule, reason, left, right, millibits, probability, findings), left record_id the smaller; one row per rule
 - records: the accounts of these pairs as they are shown and compared, with the person they belong to now
 """
 
@@ -54,7 +54,7 @@ def keys(account_states: Frame, refused: Frame, scores: Frame) -> Frame:
 
 
 def records(pairs: Frame, keys: Frame, identified: Frame, people: Frame, value: Frame) -> Frame:
-    """One row an account of a pair: `node`, what is shown and compared of it, and its person's id and value."""
+    """One row per account of a pair: `node`, what is shown and compared of it, and its person's id and value."""
     shown = ["node", "person", "record_id", "is_deleted", *(column.name for column in REVIEWED)]
     rows = identified.select(*shown).join(ends(pairs), on="node", how="semi")
     rows = rows.join(keys, on="node", how="inner")
@@ -64,7 +64,7 @@ def records(pairs: Frame, keys: Frame, identified: Frame, people: Frame, value: 
 
 
 def queue(pairs: pa.Table, records: pa.Table) -> pa.Table:
-    """One row a pair: identity_review_queue; of several rules that are refused the strongest speaks."""
+    """One row per pair: identity_review_queue; of several rules that are refused the strongest speaks."""
     accounts = {row["node"]: row for row in records.to_pylist()}
     strongest: dict[tuple[int, int], dict[str, Any]] = {}
     for pair in sorted(pairs.to_pylist(), key=lambda pair: pair["rule"]):

@@ -150,7 +150,7 @@ def _with_last_states(rows: Frame) -> Frame:
 
 
 def states(rows: Frame) -> Frame:
-    """One row an entity: its last state, with `is_deleted`; a deleted entity keeps the values it had last."""
+    """One row per entity: its last state, with `is_deleted`; a deleted entity keeps the values it had last."""
     current = nw.col("disposition") == CURRENT
     alive = rows.filter(current & (nw.col("op") != "d")).with_columns(is_deleted=nw.lit(False))
     deletes = rows.filter(current & (nw.col("op") == "d"))

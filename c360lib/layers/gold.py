@@ -1,4 +1,4 @@
-"""Silver to the marts: one row a person, true for one moment.
+"""Silver to the marts: one row per person, true for one moment.
 
 Each measure table holds `person` and its columns; `customer_360` joins them to every person with a live account, so
 that nobody vanishes for not having bought. A value depends on the person's own rows only: bands are fixed.
@@ -24,7 +24,7 @@ Expr = nw.Expr
 def customer_360(
     base: Frame, value: Frame, activity: Frame, support: Frame, consents: Frame, used: Frame, as_of: int
 ) -> Frame:
-    """One row a person with a live account: customer_360, still with `person`."""
+    """One row per person with a live account: customer_360, still with `person`."""
     rows = base.filter(nw.col("live_record_count") > 0)
     for part in (value, activity, support, consents, used):
         rows = rows.join(part, on="person", how="left")
@@ -104,7 +104,7 @@ def _holds(measure: Expr, condition: Condition) -> Expr:
 
 
 def segment_summary(customers: Frame) -> Frame:
-    """One row a segment: figures, or is_suppressed where the group is too small to publish."""
+    """One row per segment: figures, or is_suppressed where the group is too small to publish."""
     rows = customers.with_columns(_high=nw.when(nw.col("churn_risk") == "high").then(1).otherwise(0))
     sums = rows.group_by("segment").agg(
         profile_count=nw.len(),
@@ -126,13 +126,13 @@ def segment_summary(customers: Frame) -> Frame:
 
 # --- for models -------------------------------------------------------------------------------------------------------
 def features(customers: Frame) -> Frame:
-    """One row a person: customer_features, what was knowable at event_timestamp."""
+    """One row per person: customer_features, what was knowable at event_timestamp."""
     renamed = customers.with_columns(event_timestamp=nw.col("as_of"), created_timestamp=nw.col("freshness_ts"))
     return renamed.select(GOLD["customer_features"].column_names)
 
 
 def labels(customers: Frame, later_orders: Frame | None, as_of: int) -> Frame:
-    """One row a person: customer_labels. `later_orders` are last states 90 days on; None: the data do not reach."""
+    """One row per person: customer_labels. `later_orders` are last states 90 days on; None: the data do not reach."""
     rows = customers.select("person", "profile_id", event_timestamp="as_of")
     if later_orders is None:
         return rows.select("profile_id", "event_timestamp", churned_90d=null_of(nw.col("event_timestamp") == 0))

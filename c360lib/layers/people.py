@@ -15,7 +15,7 @@ from c360lib.sources.match_keys import KEYS
 
 # --- accounts and people ----------------------------------------------------------------------------------------------
 def account_states(rows: Frame) -> Frame:
-    """One row an account that is not erased: `node`, current values, match keys, first_event_ts, last_ingest_ts.
+    """One row per account that is not erased: `node`, current values, match keys, first_event_ts, last_ingest_ts.
 
     Most accounts have one row, which tells both times; only superseded rows are grouped.
     """
@@ -105,7 +105,7 @@ def identified(account_states: Frame, clusters: Frame) -> Frame:
 
 
 def people(identified: Frame) -> Frame:
-    """One row a person: (person, profile_id, counts, first and last times); the id is that of the oldest account.
+    """One row per person: (person, profile_id, counts, first and last times); the id is that of the oldest account.
 
     Most accounts are alone and a row each; only the others are grouped.
     """
@@ -141,7 +141,7 @@ def live_people(people: Frame) -> Frame:
 
 
 def profile_base(identified: Frame, people: Frame) -> Frame:
-    """One row a person: customer_profile_base. Each group of values is that of the live account that knew it last."""
+    """One row per person: customer_profile_base. Each group of values is that of the live account that knew it last."""
     live = identified.filter(~nw.col("is_deleted"))
     rows = people
     for group in SURVIVING_GROUPS:

@@ -89,14 +89,14 @@ class _Links:
         coded = coded.dictionary_encode()
         known = coded.chunks[-1].dictionary if coded.chunks else pa.array([], pa.string())
         number = pa.concat_arrays([pa.array([], pa.int32()), *(chunk.indices for chunk in coded.chunks)])
-        place = np.concatenate([np.arange(len(texts)) + self._first[name] for name, texts in columns])
+        row = np.concatenate([np.arange(len(texts)) + self._first[name] for name, texts in columns])
         held = np.flatnonzero(np.asarray(pc.is_valid(number)))
         at = number.to_numpy(zero_copy_only=False)[held].astype(np.int64)
         if only_with is not None:
             first = self._first[columns[only_with][0]]
-            theirs = np.unique(at[(place[held] >= first) & (place[held] < first + len(columns[only_with][1]))])
+            theirs = np.unique(at[(row[held] >= first) & (row[held] < first + len(columns[only_with][1]))])
             held, at = held[np.isin(at, theirs)], at[np.isin(at, theirs)]
-        self._links.append((place[held], at + self._ties))
+        self._links.append((row[held], at + self._ties))
         self._ties += len(known)
         return self._ties - len(known), known
 

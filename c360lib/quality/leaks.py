@@ -91,7 +91,7 @@ def _grants(files: Files) -> pa.Table:
 
 
 def _agreed(files: Files, quarantined: list[Row]) -> pa.Table:
-    """Of events that stand with several contents: what each of them grants, a row a channel."""
+    """Of events that stand with several contents: what each of them grants, one row per channel."""
     contents: dict[str, list[Row]] = defaultdict(list)
     for row in quarantined:
         if row["source"] == "consent_events" and row["rule"] == "one_content_per_key":

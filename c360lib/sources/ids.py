@@ -59,22 +59,22 @@ class Numbers:
 
     def _account(self, texts: pa.ChunkedArray) -> pa.Array:
         """The number of each account; one that no source has named yet gets the next."""
-        indices, distinct = _coded(texts)
-        place = pc.index_in(distinct, value_set=self._accounts)
-        new = pc.is_null(place)
-        at = np.array(pc.fill_null(place, NOBODY), np.int64)
-        at[np.asarray(new)] = np.arange(len(self._accounts), len(self._accounts) + new.true_count)
+        categories, distinct = _categories(texts)
+        known = pc.index_in(distinct, value_set=self._accounts)
+        new = pc.is_null(known)
+        numbers = np.array(pc.fill_null(known, NOBODY), np.int64)
+        numbers[np.asarray(new)] = np.arange(len(self._accounts), len(self._accounts) + new.true_count)
         self._accounts = pa.concat_arrays([self._accounts, distinct.filter(new)])
-        return pa.array(at).take(indices)
+        return pa.array(numbers).take(categories)
 
 
 def _within(texts: pa.ChunkedArray) -> pa.Array:
     """A number for each text of a column; null for none."""
-    return _coded(texts)[0].cast(pa.int64())
+    return _categories(texts)[0].cast(pa.int64())
 
 
-def _coded(texts: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
-    """The place of each text among the distinct ones, and those."""
+def _categories(texts: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
+    """The category of each text, its index among the distinct ones, and those."""
     coded = texts.dictionary_encode().chunks  # they share one dictionary
     if not coded:
         return pa.array([], pa.int32()), pa.array([], pa.string())

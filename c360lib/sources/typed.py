@@ -181,19 +181,19 @@ def _cells(rows: pa.Table, name: str) -> pa.Array:
 
 
 def _faults(read: Read, table: Table) -> dict[int, tuple[str, str]]:
-    """The first rule that a row breaks and what was found, by the place of the row."""
+    """The first rule that a row breaks and what was found, by the index of the row."""
     found: dict[int, tuple[str, str]] = {}
     for rule in row_rules(table):
         if read.typed.keys() >= set(rule.columns):
-            for at in _places(rule.broken(read)):
+            for at in _indices(rule.broken(read)):
                 found.setdefault(at, (rule.name, _said(read, rule.column, at)))
     return found
 
 
-def _places(is_there: pa.Array) -> list[int]:
-    """The places of the rows that are true."""
-    places: list[int] = pc.indices_nonzero(is_there).to_pylist()
-    return places
+def _indices(is_there: pa.Array) -> list[int]:
+    """The indices of the rows that are true."""
+    indices: list[int] = pc.indices_nonzero(is_there).to_pylist()
+    return indices
 
 
 def _said(read: Read, column: str, at: int) -> str:
@@ -204,10 +204,10 @@ def _said(read: Read, column: str, at: int) -> str:
 
 
 def _issues(read: Read, table: Table, faults: dict[int, tuple[str, str]]) -> list[tuple[int, str]]:
-    """Cells of usable rows that hold what their column, one without a rule, cannot be: place of the row, column."""
+    """Cells of usable rows that hold what their column, one without a rule, cannot be: (index of the row, column)."""
     found = []
     for name in (c.name for c in table.columns if not c.rule and c.name in read.typed):
         bad = _unreadable(read, name)
         counts = bad if name in _told_by_deletes(table) else pc.and_not(bad, read.is_delete)
-        found += [(at, name) for at in _places(counts) if at not in faults]
+        found += [(at, name) for at in _indices(counts) if at not in faults]
     return found

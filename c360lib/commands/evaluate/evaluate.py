@@ -64,7 +64,7 @@ class Accuracy(NamedTuple):
 
 @dataclass
 class Evaluation:
-    """What was measured. `curve` has a row a threshold, `reviews` a row a step; a note says why one is empty."""
+    """What was measured. `curve` has one row per threshold, `reviews` one per step; a note says why one is empty."""
 
     release: str
     as_of: str

@@ -1,7 +1,7 @@
 """Accounts side by side, in a database of their own: the table `prepared`, what its columns tell, the pairs it gives.
 
-`prepared` has a row an account: (place, node, the columns that are compared or blocked on). `place` counts accounts in
-the order of record_id, so a model joins and orders whole numbers.
+`prepared` has one row per account: (place, node, the columns that are compared or blocked on). `place` counts accounts
+in the order of record_id, so a model joins and orders whole numbers.
 """
 
 from __future__ import annotations
