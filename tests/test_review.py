@@ -1,193 +1,271 @@
-"""The review queue: who is asked about, in which order, and in which words."""
+"""`c360 review`: what a steward sees is what a build would make, and every answer is kept."""
 
 from __future__ import annotations
 
-from typing import Any
+import re
+import shutil
+from pathlib import Path
 
-import pyarrow as pa
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from click.testing import CliRunner, Result
 
-from c360lib.engines.base import Engine
-from c360lib.identity import review_words
+from c360lib import cli
+from c360lib.commands import review as reviewing
+from c360lib.commands import steward
 from c360lib.identity.model import score
-from c360lib.rules import MATCH_RULES
-from tests.support import Row, Scene, World, account, decision, order, picked
-from tests.support import made as build
+from c360lib.release.build import build
+from c360lib.rules import CHANNELS, PURPOSES
+from c360lib.storage.files import read_csv
+from c360lib.storage.workspace import Workspace
+from tests.support import account, consent, order
+from tests.test_steward import ROWS, homes, pairs, put
 
-scene = Scene("identity_review_queue")
-PAIR = ("left_record_id", "right_record_id")
+MORE = (
+    *ROWS,
+    order("2", "b", "99950"),
+    consent("1", "a", "granted", "2026-05-01"),
+    consent("2", "b", "withdrawn", "2026-05-02"),
+    consent("3", "a", "granted", "2026-05-01", "analytics", "any"),
+    consent("4", "c", "granted", "2026-05-01", channel="sms"),
+    consent("5", "d", "granted", "2026-05-02", channel="sms"),
+    account("g", "2026-04-01", first_name="\x1b[2J", last_name="Ng", email="n@x.y", phone="0305559999"),
+)
+NOW = 1_795_595_000  # 2026-11-25, after the data end
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root whose queue holds two questions."""
+    root = tmp_path_factory.mktemp("review")
+    build(put(root, MORE), "polars")
+    return root
 
 
 @pytest.fixture
-def made(engine: Engine, request: pytest.FixtureRequest) -> World:
-    """The tables of the test's own rows."""
-    return scene.world(engine, request.node.originalname)
+def ours(published: Path, tmp_path: Path) -> Workspace:
+    """A copy that a test may change."""
+    return Workspace(shutil.copytree(published, tmp_path / "copy"))
 
 
-# --- the queue --------------------------------------------------------------------------------------------------------
-# Tests differ in last name and phone, so that no rule joins accounts of two tests.
-CLASH = {"email": "p@x.y", "phone": "030 555 3333", "first_name": "Bob", "last_name": "Hahn"}
-TOLD = {**CLASH, "phone": "030 555 4444", "last_name": "Kurz"}
-OTHERS = {**CLASH, "phone": "030 555 5555", "last_name": "Lang"}
+@pytest.fixture(autouse=True)
+def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli.time, "time", lambda: NOW)
 
 
-@scene.of(
-    account("b", "2026-02-01", **{**CLASH, "phone": "+49 30 5553333"}, date_of_birth="1978-11-17", city="Bonn"),
-    account("a", **{**CLASH, "first_name": "Robert"}, date_of_birth="1978-11-27"),
-    account("c", "2026-03-01", loyalty_id="L1", date_of_birth="1978-11-17"),
-    account("b", "2026-03-01", lsn="2", op="u", **CLASH, date_of_birth="1978-11-17", city="Bonn", loyalty_id="L1"),
-    order("1", "a", "250"),
-    order("2", "b", "1000"),
-    order("3", "c", "20"),
-)
-def test_a_row_holds_both_accounts_both_persons_and_what_they_are_worth(made: World) -> None:
-    """Everything a steward needs to answer stands in one row; a person's value is that of all its accounts."""
-    [row] = made("identity_review_queue", *PAIR, "left_profile_id", "right_profile_id")
-    assert ("crm:a", "crm:b", "P-crm:a", "P-crm:b") == row
-    [shown] = made("identity_review_queue", "left_first_name", "right_first_name", "left_city", "right_city")
-    assert ("Robert", "Bob", None, "Bonn") == shown
-    assert [("1978-11-27", "1978-11-17", False)] == made(
-        "identity_review_queue", "left_date_of_birth", "right_date_of_birth", "right_is_deleted"
-    )
-    value = made("identity_review_queue", "left_value_cents", "right_value_cents", "merged_value_cents")
-    assert [(250, 1020, 1270)] == value
+def review(ours: Workspace, *words: str, typed: str = "", monkeypatch: pytest.MonkeyPatch | None = None) -> Result:
+    """The verb with what a person types; at a terminal if there is a monkeypatch to make one."""
+    if monkeypatch:
+        monkeypatch.setattr(cli, "_has_terminal", lambda: True)
+    return CliRunner().invoke(cli.main, ["review", str(ours.root), *words], input=typed)
 
 
-@scene.of(
-    account("a", **TOLD, date_of_birth="1978-11-27"),
-    account("b", **{**TOLD, "phone": "+49 30 5554444"}, date_of_birth="1978-11-17"),
-)
-def test_a_row_says_in_words_why_it_asks_and_what_was_found(made: World) -> None:
-    """The rule, the constraint, and finding by finding; no column names but the rule's own."""
-    [(why, found, priority)] = made("identity_review_queue", "question", "evidence", "priority")
-    assert why == (
-        "the rule email_phone_and_full_name would link them (same e-mail, phone, first name and last name), "
-        "but together they would hold two dates of birth, and only a steward may join those"
-    )
-    assert found == (
-        "same first name; same last name; date of birth differs by one typed character; same e-mail; "
-        "same phone, written differently"
-    )
-    assert 1_000_010 == priority
-
-
-@scene.of(
-    account("a", **OTHERS, date_of_birth="1978-11-27"),
-    account("b", **OTHERS, date_of_birth="1978-11-17"),
-    account("c", loyalty_id="L2", date_of_birth="1978-11-27"),
-    account("a", lsn="2", op="u", **OTHERS, date_of_birth="1978-11-27", loyalty_id="L2"),
-    decision("crm:c", "crm:b", "cannot_link"),
-)
-def test_a_decision_on_any_two_accounts_of_two_persons_answers_for_the_persons(made: World) -> None:
-    """Accounts a and c are one person, c and b are decided to be two: nobody is asked about a and b."""
-    assert [] == made("identity_review_queue")
-
-
-@scene.of(
-    account("a"),
-    account("b"),
-    account("c"),
-    decision("crm:a", "crm:b", "must_link"),
-    decision("crm:b", "crm:c", "must_link"),
-    decision("crm:a", "crm:c", "cannot_link"),
-)
-def test_decisions_that_contradict_each_other_are_asked_about(made: World) -> None:
-    """The link that was overruled stands in the queue, and says so."""
-    assert [("crm:b", "crm:c", "steward_must_link")] == made("identity_review_queue", *PAIR, "match_rule")
-    [why] = made("identity_review_queue", "question")
-    assert why == (
-        "a steward has linked them, but that would bring together two accounts that a steward has kept apart"
-    )
-
-
-PEOPLE = [account(name, date_of_birth=f"19{n}0-01-01", last_name="Ng") for n, name in enumerate("abcd", start=5)]
-
-
-def unsure(engine: Engine, rows: list[Row], *pairs: tuple[int, int, int, str]) -> list[dict[str, Any]]:
-    """The queue where the model weighed these pairs (rows of accounts, weight, findings) and was not sure."""
-    scores = [
-        {"left": a, "right": b, "is_link": False, "millibits": w, "probability": 0.5, "findings": found}
-        for a, b, w, found in pairs
-    ]
-    table = pa.Table.from_pylist(scores, schema=score.SCORES_SCHEMA)
-    given = {"match_scores": engine.load(table.schema, table.to_batches())}
-    return build(engine, rows, ["identity_review_queue"], given=given)["identity_review_queue"]
-
-
-def test_a_pair_that_the_model_is_not_sure_of_comes_with_its_bits(engine: Engine) -> None:
-    """Each finding has the bits that the model gave it; what the model says nothing about has none."""
-    [row] = unsure(engine, PEOPLE, (1, 2, 4200, "last_name +8.6 date_of_birth -4.4"))
-    assert ("unsure", "probabilistic", 4200, 0.5) == picked(
-        [row], "reason", "match_rule", "priority", "match_probability"
-    )[0]
-    assert "the model weighs them at +4.2 bits, and links without being asked from +5.0" == row["question"]
-    assert "same last name (+8.6 bits); date of birth differs by one typed character (-4.4 bits)" == row["evidence"]
-
-
-def test_a_pair_that_something_speaks_against_says_what(engine: Engine) -> None:
-    """Enough weight to link, and a personal finding against it."""
-    [row] = unsure(engine, PEOPLE, (1, 2, 9000, "last_name +8.6 date_of_birth -4.4"))
-    assert row["question"] == (
-        "the model weighs them at +9.0 bits, enough to link, but speaking against it: date of birth"
-    )
-
-
-@pytest.mark.parametrize("what", ["must_link", "cannot_link"])
-def test_a_pair_that_is_decided_is_not_asked_about(engine: Engine, what: str) -> None:
-    """Other pairs are."""
-    rows = [*PEOPLE, decision("crm:b", "crm:a", what)]
-    assert [("crm:c", "crm:d")] == picked(unsure(engine, rows, (1, 2, 4200, ""), (3, 4, 100, "")), *PAIR)
-
-
-# --- words ------------------------------------------------------------------------------------------------------------
-def by_table(one: str, other: str) -> int:
-    """Typing errors by the whole table of distances (optimal string alignment)."""
-    grid = [[max(a, b) if 0 in (a, b) else 0 for b in range(len(other) + 1)] for a in range(len(one) + 1)]
-    for a in range(1, len(one) + 1):
-        for b in range(1, len(other) + 1):
-            changed = one[a - 1] != other[b - 1]
-            grid[a][b] = min(grid[a - 1][b] + 1, grid[a][b - 1] + 1, grid[a - 1][b - 1] + changed)
-            if a > 1 and b > 1 and one[a - 2 : a] == other[b - 1] + other[b - 2]:
-                grid[a][b] = min(grid[a][b], grid[a - 2][b - 2] + 1)
-    return grid[-1][-1]
-
-
-@given(st.text("abc", max_size=7), st.text("abc", max_size=7))
-@example("", "")
-@example("abab", "baba")
-def test_typing_errors_are_counted_as_the_whole_table_counts_them(one: str, other: str) -> None:
-    """Up to two; more is None."""
-    expected = by_table(one, other)
-    assert (expected if expected <= 2 else None) == review_words.typed_wrong(one, other)
-
-
-NOBODY = dict.fromkeys([name for subject in review_words.SUBJECTS for name in (subject.value, subject.key)])
+# --- the walk ---------------------------------------------------------------------------------------------------------
+def test_a_walk_from_first_pair_to_a_build_that_heeds_it(ours: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Role, same with a reason, different with a reason; the end says what to run, and that run heeds both."""
+    typed = "data-steward\nsame\nasked, both\nd\n\ntwins\n"
+    told = review(ours, typed=typed, monkeypatch=monkeypatch)
+    assert 0 == told.exit_code, told.output
+    rows = [(row["decision"], row["reviewer_role"], row["reason"]) for row in steward.decisions(ours)]
+    assert [("must_link", "data-steward", "asked, both"), ("cannot_link", "data-steward", "twins")] == rows
+    assert "recorded: crm:a must_link crm:b, dated 2026-06-30T00:00:00Z" in told.stdout
+    assert "2 decided, 0 wait" in told.stdout
+    command = re.search(r"c360 (build .*)$", told.stdout.splitlines()[-1])
+    assert command
+    assert 0 == CliRunner().invoke(cli.main, command[1].split()).exit_code
+    found = homes(ours)
+    assert (found["crm:a"], found["crm:c"]) == (found["crm:b"], "P-crm:c")
+    assert found["crm:d"] != found["crm:c"]
+    assert "nothing waits for review" in review(ours, monkeypatch=monkeypatch).stdout
 
 
 @pytest.mark.parametrize(
-    ("left", "right", "expected"),
+    ("typed", "decided"),
     [
-        ({}, {}, "nothing to compare"),
-        ({"email": "A@x.y", "email_key": "a@x.y"}, {}, "e-mail on one side only"),
-        ({"city": "Bonn"}, {"city": " BONN"}, "same city, written differently"),
-        ({"postcode": "LS1 4DY"}, {"postcode": "ls14dy"}, "same postcode, written differently"),
-        ({"date_of_birth": 0}, {"date_of_birth": 5000}, "different date of birth"),
-        (
-            {"first_name_key": "minh", "last_name_key": "ng"},
-            {"first_name_key": "ng", "last_name_key": "minh"},
-            "first name is the other's last name; last name is the other's first name",
-        ),
+        ("quit\n", 0),
+        ("skip\nquit\n", 0),
+        ("", 0),
+        ("skip\n", 0),
+        ("same\n", 0),
+        ("same\nbecause\n", 1),
+        ("s\nwhat?\nSAME\nbecause\nsk\n", 1),
     ],
 )
-def test_findings_in_words(left: dict[str, Any], right: dict[str, Any], expected: str) -> None:
-    """Absent, written differently, different, swapped."""
-    assert expected == review_words.evidence({**NOBODY, **left}, {**NOBODY, **right}, None)
+def test_a_walk_may_end_at_any_prompt(
+    ours: Workspace, typed: str, decided: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By quit or the end of input; what was answered before stays, what was not is asked again."""
+    told = review(ours, "--role", "dpo", typed=typed, monkeypatch=monkeypatch)
+    assert 0 == told.exit_code, told.output
+    assert decided == len(steward.decisions(ours))
+    assert f"{decided} decided, {2 - decided} wait" in told.stdout
+    assert 2 - decided == len(pairs(ours))
 
 
-def test_every_rule_and_constraint_has_words() -> None:
-    """A rule that is added must be told in words that a steward knows."""
-    for number, rule in enumerate(MATCH_RULES):
-        for reason in review_words.CONSTRAINTS:
-            assert f"the rule {rule.name} would link them (same " in review_words.question(number, reason, None, None)
+def test_a_limit_ends_the_walk(ours: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After so many pairs, skipped ones too."""
+    told = review(ours, "--role", "dpo", "--limit", "1", typed="skip\n", monkeypatch=monkeypatch)
+    assert "Pair 1, 1 more wait" in told.stdout
+    assert "Pair 2" not in told.stdout
+
+
+def test_what_a_pair_looks_like(ours: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both accounts, a word where they differ, why, the evidence, and what a merge would do."""
+    shown = review(ours, "--role", "dpo", typed="quit\n", monkeypatch=monkeypatch).stdout.splitlines()
+    for line in (
+        "               left        right",
+        "record id      crm:a       crm:b",
+        "date of birth  1950-01-01  1980-01-01  DIFFERENT",
+        "street         -           -",
+        "Evidence: same first name; same last name; date of birth differs by one typed character; same e-mail; "
+        "same phone",
+        "If you say same:",
+        "  person: P-crm:a and P-crm:b become P-crm:a",
+        "  value: 10.00 and 999.50 become 1,009.50 EUR",
+        "  marketing by email: left open (granted), right closed (withdrawn); together closed (withdrawn)",
+        "  analytics by sms: left open (granted), right closed (no_consent); together open (granted)",
+    ):
+        assert line in shown
+    assert not [line for line in shown if line.startswith("  marketing by sms")]
+
+
+def test_one_side_only_and_letters_that_steer_a_terminal() -> None:
+    """Both are told in plain text."""
+    row = {f"{side}_{name}": "" for side in ("left", "right") for name in reviewing.SHOWN}
+    row |= {"left_city": "Bonn\x1b[31m", "question": "why", "evidence": "what"}
+    assert "city           Bonn?[31m  -      ONE SIDE ONLY" in list(reviewing.side_by_side(row))
+
+
+# --- the effect -------------------------------------------------------------------------------------------------------
+def channels(ours: Workspace, profile: str) -> dict[tuple[str, str], bool]:
+    """What is open for a person."""
+    rows = read_csv(ours.table_file("gold", "activation_candidates")).to_pylist()
+    return {(r["purpose"], r["channel"]): r["eligible"] == "true" for r in rows if r["profile_id"] == profile}
+
+
+def test_the_effect_that_is_told_is_what_a_build_makes(ours: Workspace) -> None:
+    """Person, value and each channel, for every pair of the queue: against the release that the decision leads to."""
+    closed = dict.fromkeys([(p, c) for p in PURPOSES for c in CHANNELS], False)
+    for row in steward.queue(ours):
+        told = list(reviewing.effect(ours, row))
+        both = [channels(ours, row[f"{side}_profile_id"]) or closed for side in ("left", "right")]
+        steward.decide(ours, row["left_record_id"], row["right_record_id"], "must_link", "r", "why")
+        build(ours, "polars")
+        [person] = {homes(ours)[row["left_record_id"]], homes(ours)[row["right_record_id"]]}
+        gold = read_csv(ours.table_file("gold", "customer_360")).to_pylist()
+        cents = next(int(r["lifetime_value_cents"]) for r in gold if r["profile_id"] == person)
+        assert [told[1].rsplit(" ", 1)[1], told[2].rsplit(" ", 2)[1]] == [person, f"{cents // 100:,}.{cents % 100:02}"]
+        after = channels(ours, person)
+        changed = {slot: after[slot] for slot in after if {b[slot] for b in both} != {after[slot]}}
+        found = [re.fullmatch(r"  (\w+) by (\w+): .*; together (open|closed) \(\w+\)", line) for line in told[3:]]
+        assert changed == {(m[1], m[2]): m[3] == "open" for m in found if m}
+
+
+def test_a_merge_that_another_decision_forbids_is_told(ours: Workspace) -> None:
+    """Before it is decided: saying same would change nothing."""
+    [*_, row] = steward.queue(ours)
+    steward.decide(ours, "crm:a", "crm:d", "must_link", "r", "why")
+    steward.decide(ours, "crm:a", "crm:c", "cannot_link", "r", "why")
+    [told] = reviewing.effect(ours, row)
+    assert "they stay two, because another decision keeps two of their accounts apart" in told
+
+
+def test_an_account_that_a_merge_drives_out_is_told(ours: Workspace) -> None:
+    """Where c and e are kept apart and c and d become one, e leaves d; a build does just that."""
+    [*_, row] = steward.queue(ours)
+    steward.decide(ours, "crm:c", "crm:e", "cannot_link", "r", "why")
+    told = list(reviewing.effect(ours, row))
+    assert "  account: crm:e leaves them and is P-crm:e, because another decision keeps it apart" in told
+    steward.decide(ours, "crm:c", "crm:d", "must_link", "r", "why")
+    build(ours, "polars")
+    assert ("P-crm:c", "P-crm:e") == (homes(ours)["crm:d"], homes(ours)["crm:e"])
+
+
+def test_a_release_of_a_model_is_reviewed_without_splink(ours: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pair is shown; what a merge would do is said to be unknown, and why."""
+    (ours.current_release() / "identity").mkdir()
+    (ours.current_release() / "identity" / "model.json").write_text("{}", "utf-8")
+    monkeypatch.setattr(score, "find_spec", lambda _: None)
+    told = review(ours, "--role", "dpo", typed="same\nsure\nquit\n", monkeypatch=monkeypatch)
+    assert "What a merge would do is not known: this release was matched by a model" in told.stdout
+    assert "c360[identity]" in told.stdout
+    assert 1 == len(steward.decisions(ours))
+
+
+# --- without a person -------------------------------------------------------------------------------------------------
+def test_the_queue_as_a_list(ours: Workspace) -> None:
+    """Each pair with its question and evidence, then how many wait in which release."""
+    lines = review(ours, "--list").stdout.splitlines()
+    assert lines[0].startswith("crm:a crm:b (two_birth_dates): the rule email_phone_and_full_name would link them")
+    assert lines[1].startswith("  same first name; ")
+    assert f"2 wait for review in release {ours.current()}" == lines[-1]
+    assert 3 == len(review(ours, "--list", "--limit", "1").stdout.splitlines())
+    assert not ours.steward_file.exists()
+
+
+def test_a_script_decides_and_undoes(ours: Workspace) -> None:
+    """The later word holds, though both came in one second."""
+    words = ("--pair", "crm:a", "crm:b", "--role", "data-steward", "--reason", "a call")
+    for answer in ("--different", "--same"):
+        told = review(ours, *words, answer)
+        assert 0 == told.exit_code, told.output
+    assert "dated 2026-06-30T00:00:01Z" in told.stdout
+    assert f"c360 build {ours.root} --as-of 2026-06-30" in told.stdout
+    build(ours, "polars", as_of="2026-06-30")
+    assert homes(ours)["crm:a"] == homes(ours)["crm:b"]
+    assert ["crm:c crm:d"] == pairs(ours)
+
+
+def test_contradicting_decisions_are_listed(ours: Workspace) -> None:
+    """After the build that could not heed them all."""
+    for left, right, what in (("a", "b", "must_link"), ("b", "c", "must_link"), ("a", "c", "cannot_link")):
+        steward.decide(ours, f"crm:{left}", f"crm:{right}", what, "r", "why")
+    build(ours, "polars")
+    lines = review(ours, "--list").stdout.splitlines()
+    assert lines[-1].startswith("crm:b crm:c: a steward has linked them, but that would bring together")
+
+
+def test_the_time_is_told_and_when_it_counts(ours: Workspace) -> None:
+    """A time after the day that was built for counts later only, and the answer says so."""
+    words = ("--pair", "crm:a", "crm:b", "--role", "r", "--reason", "w", "--same")
+    told = review(ours, *words, "--at", "2026-07-02T10:00:00Z").stdout
+    assert "dated 2026-07-02T10:00:00Z; that is after 2026-06-30T23:59:59Z, so it counts only in builds for" in told
+    assert reviewing.decided_at(ours, None, 1_782_800_000) == 1_782_800_000  # on the day itself the clock holds
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ((), "no terminal is there to answer; use --list, or --pair LEFT RIGHT"),
+        (("--same",), "--pair LEFT RIGHT goes with --reason and one of --same and --different"),
+        (("--reason", "x"), "--pair LEFT RIGHT goes with --reason"),
+        (("--pair", "crm:a", "crm:b"), "one of --same and --different"),
+        (("--pair", "crm:a", "crm:b", "--same", "--different"), "one of --same and --different"),
+        (("--pair", "crm:a", "crm:b", "--same", "--list"), "choose one"),
+        (("--pair", "crm:a", "crm:b", "--same", "--reason", "x"), "a decision needs the role"),
+        (("--pair", "crm:a", "crm:b", "--same", "--role", "x"), "a decision needs a reason"),
+        (("--pair", "crm:a", "x", "--same", "--role", "x", "--reason", "x"), "x: no such account in release"),
+        (("--list", "--at", "now"), "--at: expected a time such as 2026-06-30T10:00:00Z, got 'now'"),
+    ],
+)
+def test_misuse_is_told_in_a_sentence(ours: Workspace, words: tuple[str, ...], expected: str) -> None:
+    """Exit status 2, nothing written."""
+    told = review(ours, *words)
+    assert (2, "") == (told.exit_code, told.stdout)
+    assert expected in told.stderr
+    assert not ours.steward_file.exists()
+
+
+def test_nothing_published_is_told(tmp_path: Path) -> None:
+    """And what to run."""
+    told = review(Workspace(tmp_path), "--list")
+    assert 2 == told.exit_code
+    assert "nothing is published here yet; run `c360 run` or `c360 build` first" in told.stderr
+
+
+def test_the_next_step_builds_as_before(ours: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Day, way of matching and format are those of the release; a folder with a space is quoted."""
+    manifest = {"as_of": "2026-01-31T23:59:59Z", "identity": {"asked": "probabilistic"}, "format": "parquet"}
+    elsewhere = Workspace("a b")
+    monkeypatch.setattr(Workspace, "manifest", lambda _: manifest)
+    expected = "c360 build 'a b' --as-of 2026-01-31 --identity probabilistic --format parquet"
+    assert reviewing.next_step(elsewhere).endswith(expected)
