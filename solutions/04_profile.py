@@ -362,6 +362,14 @@ rows_in = pd.Series({name: about["rows"] for name, about in sources.items()})
 (rows_in - counts.groupby("source")["row_count"].sum()).rename("rows unaccounted for")
 
 # %% [markdown]
+# The product marks the rows of a source before it makes anything else of them, and `layer` shows that step. Here is the
+# order again that fell back to `placed`: with the row of `paid` in quarantine, the one before it is `current`.
+
+# %%
+marked = spoiled.layer("orders_marked")
+marked.loc[marked["order_id"] == order_id, ["_row_number", "lsn", "status", "net_amount_cents", "disposition"]]
+
+# %% [markdown]
 # ### Exercise 3: the disposition of a row (20 minutes)
 #
 # Write `dispositions(rows, as_of)` for a log of orders. `rows` has the columns `row_number`, `order_id`, `lsn`, `status`,

@@ -396,8 +396,15 @@ no_order, no_paid_order = people["order_count"].eq(0).sum(), people["rfm_frequen
 pd.Series({"people": len(people), "without an order": no_order, "without a paid order": no_paid_order})
 
 # %% [markdown]
-# An inner join with orders loses the second number of people, one with paid orders the third. And those who did buy are
-# very unequal.
+# An inner join with orders loses the second number of people, one with paid orders the third. The product takes care of
+# them as you did. Its step `value` has a row for whoever has an order, 8 people without a live account among them, and
+# `customers`, of which `customer_360` is made, is joined to it from the people with a live account:
+
+# %%
+pd.Series({name: len(gold.layer(name)) for name in ("value", "live_people", "customers")}, name="rows")
+
+# %% [markdown]
+# And those who did buy are very unequal.
 
 # %%
 show(
