@@ -262,7 +262,7 @@ ipek[["purpose", "channel", "eligible", "block_reason", "identifier"]]
 # more than a summary: true if *every* channel is granted. Somebody who agreed to e-mail and nothing else is false there.
 #
 # Write `reachable_by_email(customer_360, activation, purpose)`: who may get an e-mail for that purpose, with the
-# columns `profile_id` and `identifier`, a row a person. The campaign tool hands you both tables and a purpose, such as
+# columns `profile_id` and `identifier`, one row per person. The campaign tool hands you both tables and a purpose, such as
 # `"marketing"`; use what you need.
 
 # %% exercise="start_here.reachable_by_email" objective="2" criterion="consent"

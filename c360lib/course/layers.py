@@ -61,7 +61,7 @@ def _in_words(table: pa.Table) -> pa.Table:
     >>> _in_words(pa.table({"disposition": pa.array([0, 6], pa.int8())}))["disposition"].to_pylist()
     ['current', 'quarantined']
     """
-    place = table.column_names.index("disposition") if "disposition" in table.column_names else -1
-    if place < 0 or not pa.types.is_integer(table.schema.types[place]):
+    index = table.column_names.index("disposition") if "disposition" in table.column_names else -1
+    if index < 0 or not pa.types.is_integer(table.schema.types[index]):
         return table
-    return table.set_column(place, "disposition", _WORDS.take(table["disposition"]))
+    return table.set_column(index, "disposition", _WORDS.take(table["disposition"]))
