@@ -199,6 +199,17 @@ show(plots.start_here.product_map(layers), alt="Boxes in five columns, from left
 # order once and not once for each change. Gold speaks of people: one row for each, or one for each person, purpose and
 # channel. Quarantine is where rows go that cannot be used. Today it is empty.
 #
+# Whatever stands between a row of a source and a cell of gold can be looked at by its name. `orders_marked`, for one,
+# is every row of orders with what became of it. These are the rows of one order; silver keeps the second.
+
+# %%
+marked = ws.layer("orders_marked")
+marked.loc[marked["order_id"] == "O900903137676", ["_row_number", "order_id", "status", "event_ts", "disposition"]]
+
+# %% [markdown]
+# The list of all such names is `LAYERS`, in [`c360lib/layers/pipeline.py`](../c360lib/layers/pipeline.py). You need none
+# of them for the exercises. They are there for the day when you want to know where a number comes from.
+#
 # ## The people you will meet
 
 # %%
@@ -251,7 +262,7 @@ ipek[["purpose", "channel", "eligible", "block_reason", "identifier"]]
 # more than a summary: true if *every* channel is granted. Somebody who agreed to e-mail and nothing else is false there.
 #
 # Write `reachable_by_email(customer_360, activation, purpose)`: who may get an e-mail for that purpose, with the
-# columns `profile_id` and `identifier`, a row a person. The campaign tool hands you both tables and a purpose, such as
+# columns `profile_id` and `identifier`, one row per person. The campaign tool hands you both tables and a purpose, such as
 # `"marketing"`; use what you need.
 
 # %% exercise="start_here.reachable_by_email" objective="2" criterion="consent"

@@ -391,7 +391,7 @@ def load(records, columns):
 
 # %% stub="bronze.load"
 def load(records, columns):
-    """One row a record: its cells as they stand, `_row_number`, and `_raw_base64` for what cannot be read."""
+    """One row per record: its cells as they stand, `_row_number`, and `_raw_base64` for what cannot be read."""
     ...
 
 # %% check="bronze.load"

@@ -732,7 +732,7 @@ resolved.drop(columns=["record_id", "hard_case"]).nunique()
 #
 # ### Exercise 4: precision and recall (10 minutes)
 #
-# Write `precision_recall(predicted, true)`. Both are columns with one label an account, aligned: accounts with the same
+# Write `precision_recall(predicted, true)`. Both are columns with one label per account, aligned: accounts with the same
 # label are one person, in the result and in the truth. Return the tuple `(precision, recall)`, not rounded. Where no
 # pair was put together, nothing was put together wrongly: precision is 1.0. Where there is no true pair, recall is 1.0.
 #
@@ -751,7 +751,7 @@ def precision_recall(predicted, true):
 
 # %% stub="identity.precision_recall"
 def precision_recall(predicted, true):
-    """(precision, recall) of one label an account against the truth, counted in pairs of accounts."""
+    """(precision, recall) of one label per account against the truth, counted in pairs of accounts."""
     ...
 
 # %% check="identity.precision_recall"
@@ -1530,7 +1530,7 @@ moved_pair, twins_pair = ("crm:8217824090", "shop:7824588325"), PAIRS[2]
 print(scored.loc[moved_pair, "evidence"], scored.loc[twins_pair, "evidence"].replace("; ", "\n  "), sep="\n\n  ")
 
 # %% [markdown]
-# Take every finding out of these texts, one row a pair and finding. Bits are printed to one decimal, which is near
+# Take every finding out of these texts, one row per pair and finding. Bits are printed to one decimal, which is near
 # enough for all that follows.
 
 # %%
@@ -1621,7 +1621,7 @@ def curve(pairs, thresholds):
 
 # %% stub="identity.curve"
 def curve(pairs, thresholds):
-    """A row a threshold: weight_bits, linked, precision, recall."""
+    """One row per threshold: weight_bits, linked, precision, recall."""
     ...
 
 # %% check="identity.curve"

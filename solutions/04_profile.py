@@ -12,7 +12,7 @@
 # ---
 
 # %% [markdown]
-# # 04 Profile: one row a person
+# # 04 Profile: one row per person
 #
 # *60 minutes · after lesson 03 · you need: pandas filter, groupby, sort_values, drop_duplicates*
 #
@@ -144,7 +144,7 @@ given_up = ["cell", "cell", "cell", "row", "cell"]
 given_up = ["cell", "row", "cell", "row", "row"]
 
 # %% [markdown]
-# Now look. The spoiled copy takes a few seconds to build. These cells were given up, one line a cell, with the rule and
+# Now look. The spoiled copy takes a few seconds to build. These cells were given up, one line per cell, with the rule and
 # with what stood there:
 
 # %%
@@ -347,7 +347,7 @@ counts = counts.melt("disposition", var_name="source", value_name="row_count").s
 # %%
 show(
     plots.profile.dispositions(counts[counts["row_count"] > 0]),
-    alt="Bars of 100 percent, one a source: event sources are nearly all current, orders and tickets about half superseded",
+    alt="Bars of 100 percent, one per source: event sources are nearly all current, orders and tickets about half superseded",
 )
 
 # %% [markdown]
@@ -360,6 +360,14 @@ show(
 # %%
 rows_in = pd.Series({name: about["rows"] for name, about in sources.items()})
 (rows_in - counts.groupby("source")["row_count"].sum()).rename("rows unaccounted for")
+
+# %% [markdown]
+# The product marks the rows of a source before it makes anything else of them, and `layer` shows that step. Here is the
+# order again that fell back to `placed`: with the row of `paid` in quarantine, the one before it is `current`.
+
+# %%
+marked = spoiled.layer("orders_marked")
+marked.loc[marked["order_id"] == order_id, ["_row_number", "lsn", "status", "net_amount_cents", "disposition"]]
 
 # %% [markdown]
 # ### Exercise 3: the disposition of a row (20 minutes)
@@ -662,7 +670,7 @@ identity = ws.table("customer_identity")[["record_id", "profile_id", "is_deleted
 accounts = last.merge(identity, on="record_id")
 
 # %% [markdown]
-# Anton Schneider again, one row an account, the latest state last.
+# Anton Schneider again, one row per account, the latest state last.
 
 # %%
 groups = ["last_name", "email", "phone", "date_of_birth", "street", "loyalty_id"]
@@ -812,7 +820,7 @@ def surviving_address(accounts):
 
 # %% stub="profile.surviving_address"
 def surviving_address(accounts):
-    """The address of each profile: (profile_id, street, city, postcode, country), one row a profile."""
+    """The address of each profile: (profile_id, street, city, postcode, country), one row per profile."""
     ...
 
 # %% check="profile.surviving_address"
@@ -987,8 +995,8 @@ show(
 #
 # - [Dispositions and the rules of each column](../docs/data-dictionary.md#what-becomes-of-a-row) in this course, and
 #   [every fault and what must find it](../docs/faults.md).
-# - The product's own version: [`c360lib/layers/silver.py`](../c360lib/layers/silver.py) and `profile_base` in
-#   [`c360lib/layers/gold.py`](../c360lib/layers/gold.py).
+# - The product's own version: [`c360lib/layers/dispositions.py`](../c360lib/layers/dispositions.py) and `profile_base` in
+#   [`c360lib/layers/people.py`](../c360lib/layers/people.py).
 # - DAMA International: *DAMA-DMBOK: Data Management Body of Knowledge*, second edition, 2017, on reference and master
 #   data.
 # - Jens Bleiholder, Felix Naumann: *Data Fusion*, ACM Computing Surveys, 2009: what to do when sources disagree.

@@ -396,8 +396,15 @@ no_order, no_paid_order = people["order_count"].eq(0).sum(), people["rfm_frequen
 pd.Series({"people": len(people), "without an order": no_order, "without a paid order": no_paid_order})
 
 # %% [markdown]
-# An inner join with orders loses the second number of people, one with paid orders the third. And those who did buy are
-# very unequal.
+# An inner join with orders loses the second number of people, one with paid orders the third. The product takes care of
+# them as you did. Its step `value` has a row for whoever has an order, 8 people without a live account among them, and
+# `customers`, of which `customer_360` is made, is joined to it from the people with a live account:
+
+# %%
+pd.Series({name: len(gold.layer(name)) for name in ("value", "live_people", "customers")}, name="rows")
+
+# %% [markdown]
+# And those who did buy are very unequal.
 
 # %%
 show(
@@ -470,7 +477,7 @@ def purchase_days(orders, as_of):
 
 # %% stub="gold.purchase_days"
 def purchase_days(orders, as_of):
-    """(profile_id, rfm_recency_days, clv_frequency, clv_recency_days, clv_age_days), a row a buyer."""
+    """(profile_id, rfm_recency_days, clv_frequency, clv_recency_days, clv_age_days), one row per buyer."""
     ...
 
 # %% check="gold.purchase_days"
@@ -1287,7 +1294,8 @@ def churned_90d(customers, orders, as_of, data_until):
 # ## Further reading
 #
 # - [Bands, churn points, tiers and segments](../docs/data-dictionary.md#value-churn-segments) in this course; the rules
-#   as data in [`c360lib/rules.py`](../c360lib/rules.py), the layer in [`c360lib/layers/gold.py`](../c360lib/layers/gold.py).
+#   as data in [`c360lib/rules.py`](../c360lib/rules.py), the layers in
+#   [`c360lib/layers/measures.py`](../c360lib/layers/measures.py) and [`c360lib/layers/gold.py`](../c360lib/layers/gold.py).
 # - Peter Fader, Bruce Hardie, Ka Lok Lee: *"Counting Your Customers" the Easy Way: An Alternative to the Pareto/NBD
 #   Model*, Marketing Science, 2005.
 # - Shachar Kaufman, Saharon Rosset, Claudia Perlich, Ori Stitelman: *Leakage in Data Mining: Formulation, Detection, and

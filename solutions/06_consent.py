@@ -1083,7 +1083,7 @@ accounts[accounts["profile_id"].isin(franks)]
 # 2. 31 August 2025
 # 3. 30 June 2026
 #
-# Work it out by hand, channel by channel, with the rules of exercises 2 and 3. Give a list of three lists, one a day,
+# Work it out by hand, channel by channel, with the rules of exercises 2 and 3. Give a list of three lists, one per day,
 # each with the channels in alphabetical order (`"email"`, `"push"`, `"sms"`); a day on which he may not be reached is
 # `[]`.
 

@@ -56,7 +56,7 @@ from c360lib.rules import MAX_FRESHNESS_HOURS
 #
 # > **threshold**: the value up to which, or from which, a measure counts as good; written down before you look.
 #
-# Every build writes a report, one row a measure. Here are the ones that carry most of the weight.
+# Every build writes a report, one row per measure. Here are the ones that carry most of the weight.
 
 # %%
 ws = lesson_workspace("gold")
@@ -100,7 +100,7 @@ both["profile_id"].nunique() / buyers["profile_id"].nunique(), "P-app:2474943722
 # ### Exercise 1: coverage (8 minutes)
 #
 # Write `profile_coverage_rate`: of the live accounts, how many have a profile in `customer_360`? `accounts` is
-# `customer_identity`, one row an account; an account whose `is_deleted` is true is not live. Count *accounts*, on
+# `customer_identity`, one row per account; an account whose `is_deleted` is true is not live. Count *accounts*, on
 # the top and on the bottom: a lost person with four accounts is four times as visible. `customer_360` may be empty, or
 # hold a profile twice. If there is no live account at all, nothing is missing: 1.0.
 
@@ -620,7 +620,7 @@ show(
 #
 # ### Exercise 5: what is left (8 minutes)
 #
-# `ages` is a column of ages in hours, one a day; null where nobody could measure. `limit_hours` is the oldest that
+# `ages` is a column of ages in hours, one per day; null where nobody could measure. `limit_hours` is the oldest that
 # still keeps the promise ("at most"). `target` is the promised share of days, such as 0.95. Give the days of budget
 # that are left, as a number; negative if more was spent than there was. A day that was not measured has not kept the
 # promise.

@@ -214,7 +214,7 @@ def contradictions(architecture_map):
 
 # %% stub="capstone.contradictions"
 def contradictions(architecture_map):
-    """Takes a map, a row a part; gives one row (part, problem) for each problem."""
+    """Takes a map, one row per part; gives one row (part, problem) for each problem."""
     ...
 
 
@@ -752,7 +752,7 @@ plans = plans.astype({name: "int64" for name in plans.columns if name != "plan"}
 plans.T
 
 # %% [markdown]
-# Write `capacity(plans)`: one row a plan with `plan, state_bytes, replay_days, retention_days`, all whole numbers.
+# Write `capacity(plans)`: one row per plan with `plan, state_bytes, replay_days, retention_days`, all whole numbers.
 #
 # - `state_bytes`: on average, as many visits are open as begin while one is open. A visit is open from its first click
 #   to its last (`visit_minutes`), then for the gap, then for as long as the stream waits (`wait_hours`). Each takes

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from c360lib.course import lesson_workspace
+from c360lib.course.tables import LessonWorkspace
 from c360lib.errors import UsageError
 from c360lib.schemas import GOLD, RAW, SILVER
 from c360lib.storage.files import read_table
@@ -61,6 +62,74 @@ def test_a_layer_that_the_lesson_has_not_reached_is_refused() -> None:
         lesson_workspace("platinum")
 
 
+SMALL = {"customers": 150, "seed": 361}
+
+
+def assert_layers_are_tables(ws: LessonWorkspace, names: tuple[str, ...]) -> None:
+    """Layers that are published hold the cells of their files."""
+    for name in names:
+        key, layer = list((SILVER.get(name) or GOLD[name]).key), ws.layer(name)
+        table = ws.table(name)[list(layer.columns)]  # but what bronze adds to quarantine
+
+        expected, actual = (rows.sort_values(key, ignore_index=True) for rows in (table, layer))
+        pd.testing.assert_frame_equal(expected, actual)
+
+
+def test_a_published_layer_is_its_table() -> None:
+    """With the same types, in silver and in gold."""
+    names = ("customer_profile_base", "orders", "clickstream", "identity_edges", "identity_review_queue")
+    assert_layers_are_tables(lesson_workspace(**SMALL), (*names, "customer_360", "activation_candidates"))
+
+
+def test_layers_of_spoilt_sources_are_those_of_their_release() -> None:
+    """Findings are told again, even where nothing was published."""
+    ws = lesson_workspace(**SMALL, faults="impossible_date,consent_of_nobody,orphan_reference")
+    assert "failed" == ws.release.parent.name
+    assert {"account_exists"} <= set(ws.layer("quarantine")["rule"])
+    assert_layers_are_tables(ws, ("quarantine", "field_issues", "customer_identity", "consent_events"))
+
+
+def test_layers_of_weighed_pairs_are_those_of_their_release() -> None:
+    """The same model is asked for."""
+    pytest.importorskip("splink", reason="needs the extra `identity`")
+    ws = lesson_workspace(**SMALL, identity="probabilistic")
+    assert len(ws.layer("match_scores")) > 0
+    assert_layers_are_tables(ws, ("identity_edges", "identity_review_queue"))
+
+
+def test_what_stands_before_gold_leads_to_it() -> None:
+    """The value of a person is that of the profile, and each row of a source has its disposition as a word."""
+    ws = lesson_workspace(**SMALL)
+    value = ws.layer("live_people").merge(ws.layer("value"), on="person")
+    gold = ws.table("customer_360").query("order_count > 0")
+    asked = ["profile_id", "order_count", "lifetime_value_cents", "last_order_ts"]
+    expected, actual = (rows[asked].sort_values("profile_id", ignore_index=True) for rows in (gold, value))
+    pd.testing.assert_frame_equal(expected, actual)
+
+    told = ws.manifest()["sources"]["orders"]["dispositions"]
+    found = ws.layer("orders_marked")["disposition"].value_counts().to_dict()
+    assert {word: count for word, count in told.items() if count} == found
+
+
+def test_a_layer_comes_sorted_by_its_columns() -> None:
+    """From the first column on, so each run gives the same table."""
+    layer = lesson_workspace(**SMALL).layer("key_holders")
+
+    pd.testing.assert_frame_equal(layer.sort_values(list(layer.columns), ignore_index=True), layer)
+
+
+def test_a_layer_that_there_is_not_is_refused() -> None:
+    """The message names near ones and says where the list stands, or what the lesson has to reach."""
+    with pytest.raises(UsageError, match=r"no layer 'visit'; did you mean visits, .*\? LAYERS in c360lib/layers/pipel"):
+        lesson_workspace(**SMALL).layer("visit")
+    with pytest.raises(UsageError, match=r"visits is in silver, which this lesson has not reached: it starts from raw"):
+        lesson_workspace("raw", **SMALL).layer("visits")
+    with pytest.raises(UsageError, match="segment_summary is in gold, which this lesson has not reached"):
+        lesson_workspace("silver", **SMALL).layer("segment_summary")
+    with pytest.raises(UsageError, match="later_orders has no table here: the data do not reach far enough"):
+        lesson_workspace(**SMALL).layer("later_orders")
+
+
 def test_named_faults_stand_in_the_raw_rows() -> None:
     """A lesson may start from spoilt sources; even a release that was not published can be read."""
     ws = lesson_workspace("gold", customers=150, seed=361, faults="orphan_reference")
@@ -106,9 +175,10 @@ def test_decisions_of_a_steward_are_built_in() -> None:
     row = {"left_record_id": edge["left_record_id"], "right_record_id": edge["right_record_id"]}
     said = {"decision": "cannot_link", "reviewer_role": "steward", "reason": "no, not so"}
     decisions = pd.DataFrame([{**row, **said, "decided_ts": "2026-06-30T10:00:00Z"}])
-    homes = lesson_workspace("silver", customers=150, seed=361, decisions=decisions).table("customer_identity")
-    home = homes.set_index("record_id")["profile_id"]
+    ruled = lesson_workspace("silver", customers=150, seed=361, decisions=decisions)
+    home = ruled.table("customer_identity").set_index("record_id")["profile_id"]
 
     assert home[row["left_record_id"]] != home[row["right_record_id"]]
+    assert_layers_are_tables(ruled, ("customer_identity", "identity_events"))
     with pytest.raises(UsageError, match="decisions: missing column reason, decided_ts"):
         lesson_workspace("silver", decisions=decisions.drop(columns=["reason", "decided_ts"]))

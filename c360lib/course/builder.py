@@ -98,7 +98,7 @@ def faults_of(lesson: Lesson) -> list[str]:
 
 
 def seconds_over_floor(lessons: Sequence[Lesson], seconds: float) -> str:
-    """How long executing took, beside its floor: a kernel that starts and imports, once a lesson."""
+    """How long executing took, beside its floor: a kernel that starts and imports, once per lesson."""
     start = time.perf_counter()
     run(notebook_of(iter([cell for cell in lessons[0].cells if cell.is_setup])), lessons[0].path.parent)
     floor = (time.perf_counter() - start) * len(lessons)

@@ -1,4 +1,4 @@
-"""The tables that a lesson starts from, made once and kept, so that any notebook runs alone and in seconds."""
+"""The tables that a lesson starts from, made once and cached, so that any notebook runs alone and in seconds."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 from filelock import FileLock
 
+from c360lib.course.layers import known_layer, layer_table
 from c360lib.course.source import FOLDER
 from c360lib.errors import UsageError
 from c360lib.generate import faults, generate
@@ -33,7 +34,9 @@ from c360lib.sources.raw import open_raw
 from c360lib.storage.files import read_json, read_table, remove_tree
 from c360lib.storage.workspace import Workspace
 
-LAYERS = ("raw", "bronze", "silver", "gold")
+STARTS = ("raw", "bronze", "silver", "gold")
+_TABLES = (*RAW.values(), *SILVER.values(), *GOLD.values())
+_TIMES = {c.name: c.kind for table in _TABLES for c in table.columns if c.kind in ("ts", "date")}
 WITHOUT_SPLINK = (
     "weighing pairs needs Splink, which is not installed: in the folder of the course, "
     '`python -m pip install -e ".[identity]"`, then restart the kernel'
@@ -41,14 +44,14 @@ WITHOUT_SPLINK = (
 
 
 class LessonWorkspace:
-    """Tables of one built workspace as pandas tables, up to the layer that the lesson starts from.
+    """Tables of one built workspace as pandas tables, up to where the lesson starts from, which is `reached`.
 
     `customers` and `seed` are those that its data were generated with.
     """
 
-    def __init__(self, root: Path, layer: str, customers: int, seed: int) -> None:
+    def __init__(self, root: Path, reached: str, customers: int, seed: int) -> None:
         self.root = root
-        self.layer = layer
+        self.reached = reached
         self.customers, self.seed = customers, seed
         workspace = Workspace(root)
         self.release = (
@@ -57,7 +60,7 @@ class LessonWorkspace:
         self.as_of = pd.Timestamp(read_json(self.release / "manifest.json")["as_of"])
 
     def __repr__(self) -> str:
-        return f"lesson workspace up to {self.layer}, as of {self.as_of:%Y-%m-%d %H:%M:%S} UTC"
+        return f"lesson workspace up to {self.reached}, as of {self.as_of:%Y-%m-%d %H:%M:%S} UTC"
 
     def table(self, name: str) -> pd.DataFrame:
         """A silver or gold table with pandas types: times in UTC, whole numbers Int64, text str."""
@@ -67,6 +70,18 @@ class LessonWorkspace:
         self._allow(table.layer, name)
         text = read_table(self.release / table.layer / f"{name}.csv")
         return pd.DataFrame({column.name: _typed(text[column.name], column) for column in table.columns})
+
+    def layer(self, name: str) -> pd.DataFrame:
+        """Any table of LAYERS (c360lib/layers/pipeline.py), run again on the data of the lesson, sorted by its columns.
+
+        Types as those of `table`; a column is a time if the data dictionary or its ending `_ts` says so, and any other
+        number (such as `at`, in seconds since 1970) is a whole number. What a `node` or a `person` is called means
+        nothing in other data. What gold publishes needs a lesson that has reached gold, all else one in silver.
+        """
+        known_layer(name)
+        self._allow("gold" if name in GOLD else "silver", name)
+        table = layer_table(Workspace(self.root), self.release, name)
+        return pd.DataFrame({f.name: _in_pandas(table[f.name], _kind(f)) for f in table.schema})
 
     def raw(self, source: str) -> pd.DataFrame:
         """The readable rows of a raw file, every column text as it stands."""
@@ -120,9 +135,9 @@ class LessonWorkspace:
             raise UsageError(f"there is no source {source!r}; there are {', '.join(RAW)}")
 
     def _allow(self, layer: str, name: str) -> None:
-        if LAYERS.index(layer) > LAYERS.index(self.layer):
+        if STARTS.index(layer) > STARTS.index(self.reached):
             raise UsageError(
-                f"{name} is in {layer}, which this lesson has not reached: it starts from {self.layer}; "
+                f"{name} is in {layer}, which this lesson has not reached: it starts from {self.reached}; "
                 f'lesson_workspace("{layer}") gives it'
             )
 
@@ -142,8 +157,8 @@ def lesson_workspace(
     data weighs the pairs that no rule decides, whatever the data. `decisions` are a steward's, columns as in
     data/steward/decisions.csv; there is a release before the first and one after each, the last of which is given.
     """
-    if layer not in LAYERS:
-        raise UsageError(f"lesson_workspace: expected one of {', '.join(LAYERS)}, got {layer!r}")
+    if layer not in STARTS:
+        raise UsageError(f"lesson_workspace: expected one of {', '.join(STARTS)}, got {layer!r}")
     if identity not in score.MODES:
         raise UsageError(f"lesson_workspace: expected one of {', '.join(score.MODES)}, got {identity!r}")
     if identity == "probabilistic" and not score.is_installed():
@@ -242,8 +257,25 @@ def _text(table: pa.Table) -> pd.DataFrame:
 
 def _typed(text: pa.ChunkedArray, column: Column) -> pd.Series:
     """A column of text as its kind in pandas."""
-    array = cells.restored(text, column)
-    match column.kind:
+    return _in_pandas(cells.restored(text, column), column.kind)
+
+
+def _kind(field: pa.Field) -> str:
+    """The kind of a column of a layer: that of its name, if it says a time or a date, else that of its cells.
+
+    >>> _kind(pa.field("date_of_birth", pa.int64())), _kind(pa.field("used_ingest_ts", pa.int64()))
+    ('date', 'ts')
+    >>> _kind(pa.field("at", pa.int64())), _kind(pa.field("is_link", pa.bool_()))
+    ('int', 'bool')
+    """
+    if pa.types.is_integer(field.type):
+        return _TIMES.get(field.name) or ("ts" if field.name.endswith("_ts") else "int")
+    return {"bool": "bool", "double": "ratio"}.get(str(field.type), "text")
+
+
+def _in_pandas(array: pa.Array | pa.ChunkedArray, kind: str) -> pd.Series:
+    """A column of Arrow as its kind in pandas."""
+    match kind:
         case "ts":
             return pd.Series(
                 array.cast(pa.timestamp("s", tz="UTC")).to_numpy(zero_copy_only=False), dtype="datetime64[s]"
