@@ -126,7 +126,7 @@ def growth(results: Results, candidate: str) -> list[float]:
 
 
 def growth_table(results: Results) -> list[str]:
-    """One line a candidate, one column a step."""
+    """One line per candidate, one column per step."""
     sizes = sorted(results)
     names = dict.fromkeys(row.candidate for rows in results.values() for row in rows if row.is_measured)
     head = ("candidate", *(f"{few:,} to {many:,}" for few, many in pairwise(sizes)))

@@ -1,4 +1,4 @@
-"""Gold: one row a person, true for one moment; each definition at its edges."""
+"""Gold: one row per person, true for one moment; each definition at its edges."""
 
 from __future__ import annotations
 

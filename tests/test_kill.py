@@ -194,7 +194,7 @@ for steps in range(1000):
 
 
 def publish_in(root: Path, release: str) -> None:
-    """A published release of one line a layer, as the script above makes them."""
+    """A published release of one line per layer, as the script above makes them."""
     ours = Workspace(root)
     with ours.staged() as stage:
         for layer in LAYER_FOLDERS:

@@ -26,7 +26,7 @@ _ROW_COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, GREY)
 def changed_by_reading(changed: pd.DataFrame) -> Axes:
     """How many cells each column loses when a file is read with guessed types.
 
-    `changed` (source, column, cells), a row a column in which something changed.
+    `changed` (source, column, cells), one row per column in which something changed.
     """
     axes = new_axes(
         "What read_csv changes in a file, without a word",
@@ -49,7 +49,7 @@ def changed_by_reading(changed: pd.DataFrame) -> Axes:
 def arrivals_by_day(by_day: pd.DataFrame) -> Axes:
     """Rows that arrived each day from each source: a strip of bars a source, each strip to its own scale.
 
-    `by_day` (source, day, rows), a row a source and day with at least one row.
+    `by_day` (source, day, rows), one row per source and day with at least one row.
     """
     axes = new_axes(
         "Each source arrives in a rhythm of its own",
@@ -77,7 +77,7 @@ def arrivals_by_day(by_day: pd.DataFrame) -> Axes:
 def rows_by_disposition(became: pd.DataFrame) -> Axes:
     """What became of the rows of each source, as shares of its rows; small ones are spelled out beside the bar.
 
-    `became` (source, disposition, rows), a row a source and disposition; the order of sources is that of the table.
+    `became` (source, disposition, rows), one row per source and disposition; the order of sources is that of the table.
     """
     axes = new_axes(
         "Every row has one disposition: change feeds carry their history, events do not",

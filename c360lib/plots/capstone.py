@@ -19,8 +19,8 @@ Places = dict[str, tuple[float, float]]
 def map_drawing(architecture_map: pd.DataFrame) -> Axes:
     """The parts as boxes, from sources to doors, with a line from each part to the parts that read it.
 
-    `architecture_map` (part, owner, reads), a row a part; `reads` names parts, separated by commas. A dashed box has no
-    owner.
+    `architecture_map` (part, owner, reads), one row per part; `reads` names parts, separated by commas. A dashed box
+    has no owner.
     """
     rows = zip(*(architecture_map[name].tolist() for name in ("part", "owner", "reads")), strict=True)
     owners = {part: (owner.strip(), _names(reads)) for part, owner, reads in rows}
@@ -110,7 +110,7 @@ def _draw_part(axes: Axes, part: str, owner: str, place: tuple[float, float]) ->
 def late_against_wait(choices: pd.DataFrame) -> Axes:
     """How many events still come too late for each wait.
 
-    `choices` (wait_hours, late_events), a row a choice of how long to wait.
+    `choices` (wait_hours, late_events), one row per choice of how long to wait.
     """
     axes = new_axes(
         "Each further day of waiting rescues fewer events",
@@ -129,7 +129,7 @@ def late_against_wait(choices: pd.DataFrame) -> Axes:
 def budget_spent(burn: pd.DataFrame, budget_hours: float) -> Axes:
     """Hours out of target so far, hour by hour, against the hours that the target allows.
 
-    `burn` (hour, bad_hours), a row an hour, `bad_hours` counted from the start of the window.
+    `burn` (hour, bad_hours), one row per hour, `bad_hours` counted from the start of the window.
     """
     axes = new_axes(
         "Freshness spends its error budget a few hours at a time",

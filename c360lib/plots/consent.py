@@ -40,7 +40,8 @@ class _Span(NamedTuple):
 def timeline(choices: pd.DataFrame, as_of: pd.Timestamp, title: str) -> Axes:
     """What holds from when to when, a lane each, with the moments of choosing and of arrival.
 
-    `choices` (lane, event_id, status, event_ts, ingest_ts, expires_ts), a row a choice; lanes in the order they come.
+    `choices` (lane, event_id, status, event_ts, ingest_ts, expires_ts), one row per choice; lanes in the order they
+    come.
     """
     lanes = list(dict.fromkeys(choices["lane"]))
     axes = new_axes(title, "time (UTC)", "purpose, channel", width=9.0, height=1.9 + 0.55 * len(lanes))
@@ -59,7 +60,8 @@ def timeline(choices: pd.DataFrame, as_of: pd.Timestamp, title: str) -> Axes:
 def late_choice(choices: pd.DataFrame, start: pd.Timestamp, end: pd.Timestamp, title: str) -> Axes:
     """A few days of one history: what held, and what could be acted on.
 
-    `choices` (event_id, status, event_ts, ingest_ts, expires_ts), a row a choice of one person, purpose and channel.
+    `choices` (event_id, status, event_ts, ingest_ts, expires_ts), one row per choice of one person, purpose and
+    channel.
     """
     axes = new_axes(title, "time (UTC)", "the same choices", width=9.0, height=3.0)
     first, last = _day(start), _day(end)
@@ -154,7 +156,7 @@ def _legend(axes: Axes) -> Iterator[tuple[str, Any]]:
 def eligible_share(candidates: pd.DataFrame) -> Axes:
     """For each purpose and channel, the share of people who may be reached, and why the others may not.
 
-    `candidates` (purpose, channel, block_reason), a row a person, purpose and channel; block_reason null: eligible.
+    `candidates` (purpose, channel, block_reason), one row per person, purpose and channel; block_reason null: eligible.
     """
     axes = new_axes(
         "Most people may not be reached, and silence is the commonest reason",
@@ -188,7 +190,7 @@ def eligible_share(candidates: pd.DataFrame) -> Axes:
 def leaks(rules: pd.DataFrame) -> Axes:
     """How many people each faulty rule would make eligible against their will, fewest at the bottom.
 
-    `rules` (rule, people), a row a faulty rule; people on a log scale.
+    `rules` (rule, people), one row per faulty rule; people on a log scale.
     """
     rows = rules.sort_values(["people", "rule"], kind="stable")
     axes = new_axes(

@@ -18,7 +18,7 @@ _RISKS = {"low": (BLUE, "o"), "medium": (ORANGE, "s"), "high": (VERMILION, "^")}
 def rfm_heat_map(customers: pd.DataFrame) -> Axes:
     """How many buyers there are in each recency and frequency band.
 
-    `customers` (rfm_score, rfm_frequency), a row a profile; those without a paid order are left out.
+    `customers` (rfm_score, rfm_frequency), one row per profile; those without a paid order are left out.
     """
     buyers = customers[customers["rfm_frequency"] > 0]
     pairs = [(score[0], score[1]) for score in buyers["rfm_score"].tolist()]
@@ -47,7 +47,7 @@ def rfm_heat_map(customers: pd.DataFrame) -> Axes:
 def value_curve(customers: pd.DataFrame) -> Axes:
     """Cumulative share of value by share of customers, the most valuable first.
 
-    `customers` (lifetime_value_cents), a row a profile.
+    `customers` (lifetime_value_cents), one row per profile.
     """
     values = sorted((int(value) for value in customers["lifetime_value_cents"].tolist()), reverse=True)
     shares, running = [0.0], 0
@@ -86,7 +86,8 @@ def value_curve(customers: pd.DataFrame) -> Axes:
 def churn_against_recency(customers: pd.DataFrame) -> Axes:
     """Churn score against days since the last paid order: each recency band is a step.
 
-    `customers` (rfm_recency_days, churn_score, churn_risk), a row a profile; those without a paid order are left out.
+    `customers` (rfm_recency_days, churn_score, churn_risk), one row per profile; those without a paid order are left
+    out.
     """
     axes = new_axes(
         "The score climbs in steps: days set the floor, visits and tickets the rest",
@@ -113,7 +114,7 @@ def churn_against_recency(customers: pd.DataFrame) -> Axes:
 def churn_waterfall(points: pd.DataFrame, title: str, medium_from: int, high_from: int) -> Axes:
     """The points of one person's churn score, one on top of the other, with their sum.
 
-    `points` (part, points), a row a part, in the order in which they are added.
+    `points` (part, points), one row per part, in the order in which they are added.
     """
     parts = [str(part) for part in points["part"].tolist()]
     sizes = [int(size) for size in points["points"].tolist()]

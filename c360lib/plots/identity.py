@@ -45,8 +45,9 @@ def _panels(titles: list[str], xlabels: list[str], ylabel: str, width: float, he
 def bad_merge(accounts: pd.DataFrame, edges: pd.DataFrame, bad_edges: pd.DataFrame) -> Axes:
     """Two people as a graph, before and after links that should not be there.
 
-    `accounts` (record_id, person_id, first_name, source_system), a row an account; `edges` (left_record_id,
-    right_record_id, match_rule), a row a pair, labelled with its rule; `bad_edges` (left_record_id, right_record_id).
+    `accounts` (record_id, person_id, first_name, source_system), one row per account; `edges` (left_record_id,
+    right_record_id, match_rule), one row per pair, labelled with its rule; `bad_edges` (left_record_id,
+    right_record_id).
     """
     sizes = [str(n) for n in accounts.groupby("person_id", sort=False).size().tolist()]
     titles = ["Before: each link asks for a first name or a card", "After: last name and birth date are enough"]
@@ -114,7 +115,7 @@ def _draw_nodes(axes: Axes, accounts: pd.DataFrame, places: Places) -> None:
 def precision_recall(scores: pd.DataFrame) -> Axes:
     """Rule sets by what they find and how much of it is right.
 
-    `scores` (rule_set, precision, recall), a row a rule set, both from 0 to 1.
+    `scores` (rule_set, precision, recall), one row per rule set, both from 0 to 1.
     """
     axes = new_axes(
         "Loose rules lose precision, a single strict rule loses recall",
@@ -139,7 +140,7 @@ def _colour(number: int) -> str:
 def merges_by_case(by_case: pd.DataFrame) -> Axes:
     """For each rule set and kind of hard case, accounts joined with a stranger and accounts torn from their person.
 
-    `by_case` (rule_set, hard_case, over_merged, under_merged), a row a rule set and case, both counted in accounts.
+    `by_case` (rule_set, hard_case, over_merged, under_merged), one row per rule set and case, both counted in accounts.
     """
     names = list(dict.fromkeys(by_case["rule_set"]))
     harm = by_case.groupby("hard_case")["over_merged"].sum().sort_values(ascending=False, kind="stable")
@@ -175,7 +176,7 @@ def _diverging(axes: Axes, left: list[int], right: list[int]) -> None:
 def cluster_sizes(sizes: pd.DataFrame) -> Axes:
     """How many clusters have how many accounts: the first rule set, the truth, as bars, the others as marks on them.
 
-    `sizes` (rule_set, accounts, people), a row a rule set and size; people on a log scale.
+    `sizes` (rule_set, accounts, people), one row per rule set and size; people on a log scale.
     """
     axes = new_axes(
         "A cluster larger than anybody in truth is a bad merge",
@@ -200,7 +201,7 @@ def cluster_sizes(sizes: pd.DataFrame) -> Axes:
 def waterfall(parts: pd.DataFrame, pair: str) -> Axes:
     """How the match weight of a pair comes about: the prior, then what each comparison adds or takes, then the sum.
 
-    `parts` (finding, bits), a row a bar, the prior first; `pair` says in words whose accounts these are.
+    `parts` (finding, bits), one row per bar, the prior first; `pair` says in words whose accounts these are.
     """
     names, bits = parts["finding"].tolist(), parts["bits"].tolist()
     ends = parts["bits"].cumsum().tolist()
@@ -250,7 +251,7 @@ def _waterfall_series(bits: list[float]) -> list[tuple[str, str, str, list[int]]
 def value_by_stage(profiles: pd.DataFrame) -> Axes:
     """What profiles are worth at each stage of a story, side by side, with a note on each bar.
 
-    `profiles` (stage, profile_id, euros, note), a row a profile and stage; stages stand in the order of the rows.
+    `profiles` (stage, profile_id, euros, note), one row per profile and stage; stages stand in the order of the rows.
     """
     axes = new_axes("A merge moves value, and undoing it moves it back", "stage", "lifetime value (EUR)", 9.0, 4.4)
     stages, people = (list(dict.fromkeys(profiles[name].tolist())) for name in ("stage", "profile_id"))

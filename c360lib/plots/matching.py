@@ -20,8 +20,8 @@ _BOX = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
 def threshold_curve(points: pd.DataFrame, chosen: float | None = None, review: float | None = None) -> Axes:
     """Precision, recall and F1 of the profiles that each link threshold would give.
 
-    `points` (weight_bits, precision, recall, f1), a row a threshold, the shares from 0 to 1. `chosen` is the threshold
-    in use and `review` the weight from which a pair is shown to a steward, both in bits.
+    `points` (weight_bits, precision, recall, f1), one row per threshold, the shares from 0 to 1. `chosen` is the
+    threshold in use and `review` the weight from which a pair is shown to a steward, both in bits.
     """
     axes = new_axes(
         "What each link threshold would find, and how much of it is right",
@@ -55,7 +55,7 @@ def threshold_curve(points: pd.DataFrame, chosen: float | None = None, review: f
 def f1_by_reviews(points: pd.DataFrame) -> Axes:
     """Precision, recall and F1 of the profiles after so many answers of a steward.
 
-    `points` (reviews, precision, recall, f1), a row a step, the shares from 0 to 1; reviews count from the first.
+    `points` (reviews, precision, recall, f1), one row per step, the shares from 0 to 1; reviews count from the first.
     """
     axes = new_axes(
         "What a steward's answers to the review queue add",

@@ -27,7 +27,7 @@ _CHANGES = {"c": ("o", BLUE, "created"), "r": ("s", GREEN, "read from a snapshot
 def dispositions(counts: pd.DataFrame) -> Axes:
     """What became of the rows of each source, as a share of its rows, with the counts of the small parts in words.
 
-    `counts` (source, disposition, row_count), a row a source and disposition.
+    `counts` (source, disposition, row_count), one row per source and disposition.
     """
     axes = new_axes(
         "Every row has one disposition: each bar is whole", "share of the source's rows (percent)", "source", 9.0, 4.6
@@ -64,7 +64,7 @@ def _small_parts(counts: pd.DataFrame, source: str, size: int) -> str:
 def null_rates(rates: pd.DataFrame) -> Axes:
     """How often a column is null, for accounts and for the profiles made of them.
 
-    `rates` (column, accounts, profiles), a row a column, both in percent.
+    `rates` (column, accounts, profiles), one row per column, both in percent.
     """
     axes = new_axes(
         "Several accounts of one person fill each other's gaps",
@@ -86,8 +86,8 @@ def null_rates(rates: pd.DataFrame) -> Axes:
 def timeline(changes: pd.DataFrame, known: pd.DataFrame, as_of: pd.Timestamp, title: str) -> Axes:
     """The accounts of one person: when each changed (left), and what each knows now (right).
 
-    `changes` (record_id, op, event_ts), a row a change; `known` (record_id and a bool column for each group of values),
-    a row an account, the latest last.
+    `changes` (record_id, op, event_ts), one row per change; `known` (record_id and a bool column for each group of
+    values), one row per account, the latest last.
     """
     names = known["record_id"].tolist()
     axes = new_axes(title, "time of the change (UTC)", "account", 10.0, 1.8 + 0.5 * len(names))

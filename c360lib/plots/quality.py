@@ -68,7 +68,7 @@ def _used(value: str, threshold: str) -> float:
 def freshness(ages: pd.DataFrame, limits: pd.DataFrame) -> Axes:
     """How old each source was at the end of each day, and the threshold of its measure.
 
-    `ages` (source, hours), a row a source and day; `limits` (source, hours), a row a source.
+    `ages` (source, hours), one row per source and day; `limits` (source, hours), one row per source.
     """
     axes = new_axes(
         "A threshold stands well only beside the source's own history",
@@ -102,7 +102,7 @@ def freshness(ages: pd.DataFrame, limits: pd.DataFrame) -> Axes:
 def budget(left: pd.DataFrame) -> Axes:
     """Days of error budget that are left, day by day; below nought the promise is broken.
 
-    `left` (name, day, days_left), a row a promise and day; a column of text, one of times, one of numbers.
+    `left` (name, day, days_left), one row per promise and day; a column of text, one of times, one of numbers.
     """
     axes = new_axes(
         "Each late day spends budget; below nought the promise is broken",

@@ -20,8 +20,8 @@ _MARKS = {"on time": (".", GREY, 18), "late": ("^", VERMILION, 36), "delivered a
 def lag_histogram(lags: pd.DataFrame) -> Axes:
     """How many rows took how long to arrive, both on a log scale.
 
-    `lags` (lag_seconds), a row a raw row; rows whose source clock ran ahead (0 or less) and those that took more than
-    ten days are left out.
+    `lags` (lag_seconds), one row per raw row; rows whose source clock ran ahead (0 or less) and those that took more
+    than ten days are left out.
     """
     axes = new_axes(
         "Most rows arrive within four minutes, a few only after days",
@@ -49,7 +49,7 @@ def lag_histogram(lags: pd.DataFrame) -> Axes:
 def two_clocks(rows: pd.DataFrame) -> Axes:
     """When rows happened against when they arrived: on the line is at once, above it is late.
 
-    `rows` (event_ts, ingest_ts, kind), a row a raw row, `kind` one of on time, late, delivered again.
+    `rows` (event_ts, ingest_ts, kind), one row per raw row, `kind` one of on time, late, delivered again.
     """
     axes = new_axes(
         "Most rows lie on the line; a few arrive days after they happened",
@@ -78,7 +78,7 @@ def _days(axis: Any) -> None:
 def overtaking(changes: pd.DataFrame) -> Axes:
     """The changes of one order on two clocks; lines that cross are changes that overtook each other.
 
-    `changes` (status, event_hour, ingest_hour), a row a change, both in hours of one UTC day.
+    `changes` (status, event_hour, ingest_hour), one row per change, both in hours of one UTC day.
     """
     axes = new_axes(
         "The lines cross: what happened first arrived last",

@@ -20,7 +20,7 @@ _EDGES = (GREY, ORANGE, BLUE, GREEN, PURPLE)
 def product_map(layers: pd.DataFrame) -> Axes:
     """The tables of each layer as boxes with their rows, layers from left to right.
 
-    `layers` (layer, table, rows), a row a table, layers in the order of the flow.
+    `layers` (layer, table, rows), one row per table, layers in the order of the flow.
     """
     axes = new_axes(
         "The product's map: rows flow from left to right, and nothing flows back",
@@ -61,7 +61,7 @@ def _box(axes: Axes, x: float, y: float, text: str, edge: str) -> None:
 def from_accounts_to_reach(steps: pd.DataFrame) -> Axes:
     """How many are left at each step, as bars from top to bottom.
 
-    `steps` (step, count), a row a step, first step first.
+    `steps` (step, count), one row per step, first step first.
     """
     axes = new_axes(
         "Most people you know are not people you may write to",
@@ -83,7 +83,7 @@ def from_accounts_to_reach(steps: pd.DataFrame) -> Axes:
 def lost_by_join(by_segment: pd.DataFrame) -> Axes:
     """People of each segment, those that an inner join with orders keeps and those that it loses.
 
-    `by_segment` (segment, kept, lost), a row a segment.
+    `by_segment` (segment, kept, lost), one row per segment.
     """
     axes = new_axes(
         "An inner join with orders loses four prospects in five",
