@@ -149,10 +149,8 @@ def spoken(choices: Frame) -> Frame:
 def with_slot(rows: Frame) -> Frame:
     """Rows of (person, purpose, channel) with `slot`, one number for the three: a key to join and group by.
 
-    >>> from c360lib.engines.base import frame_of
     >>> rows = {"person": [7, 7], "purpose": ["marketing"] * 2, "channel": ["email", "sms"]}
-    >>> rows = frame_of(nw.from_dict(rows, backend="polars").to_native())
-    >>> with_slot(rows).collect()["slot"].to_list()
+    >>> with_slot(nw.from_dict(rows, backend="polars").lazy()).collect()["slot"].to_list()
     [63, 64]
     """
     pair = nw.col("person") * len(PURPOSES) + _index("purpose", PURPOSES)
@@ -160,7 +158,12 @@ def with_slot(rows: Frame) -> Frame:
 
 
 def _by_each(rows: Frame, name: str, values: Sequence[str]) -> Frame:
-    """Rows whose cell is none of the values stand for all of them: as one row per value."""
+    """Rows whose cell is none of the values stand for all of them: as one row per value.
+
+    >>> rows = nw.from_dict({"channel": ["sms", "any"]}, backend="polars").lazy()
+    >>> _by_each(rows, "channel", ["email", "sms"]).collect()["channel"].to_list()
+    ['sms', 'email', 'sms']
+    """
     is_one = nw.col(name).is_in(values).fill_null(False)
     every = rows.filter(~is_one)
     return nw.concat([rows.filter(is_one), *(every.with_columns(nw.lit(value).alias(name)) for value in values)])
@@ -229,7 +232,14 @@ def _overtaken(latest: Frame, spoken: Frame) -> Frame:
 
 
 def held_back(state: Frame, held: Frame) -> Frame:
-    """The state where a slot that was shut at or after its grant stays so; `held` is (slot, held_status, held_at)."""
+    """The state where a slot that was shut at or after its grant stays so; `held` is (slot, held_status, held_at).
+
+    >>> state = {"slot": [1, 2], "status": ["granted"] * 2, "at": [5, 5], "node": [7, 7]}
+    >>> held = {"slot": [1, 2], "held_status": ["withdrawn"] * 2, "held_at": [4, 6]}
+    >>> state, held = (nw.from_dict(columns, backend="polars").lazy() for columns in (state, held))
+    >>> sorted(held_back(state, held).select("slot", "status", "node").collect().rows())
+    [(1, 'granted', 7), (2, 'withdrawn', None)]
+    """
     rows = state.join(held, on="slot", how="left")
     is_held = (~_is_refusal() & (nw.col("held_at") >= nw.col("at"))).fill_null(False)
     rows = rows.with_columns(

@@ -142,7 +142,13 @@ def _marked_orphans(rows: Frame, orphan: nw.Expr) -> Frame:
 
 
 def _with_last_states(rows: Frame) -> Frame:
-    """Of what is current of a changing entity only its last state stays so."""
+    """Of what is current of a changing entity only its last state stays so.
+
+    >>> rows = {"_entity": [7, 7, 8], "lsn": [1, 2, 1], "disposition": [CURRENT, CURRENT, DUPLICATE]}
+    >>> rows = _with_last_states(nw.from_dict(rows, backend="polars").lazy()).collect()
+    >>> [told(number) for number in rows["disposition"].to_list()]
+    ['superseded', 'current', 'duplicate']
+    """
     current = nw.col("disposition") == CURRENT
     rows = with_most(rows.with_columns(_current_lsn=nw.when(current).then(nw.col("lsn"))), "_current_lsn", "_entity")
     state = nw.when(current & (nw.col("lsn") != nw.col("_most"))).then(_number(SUPERSEDED))
@@ -201,7 +207,13 @@ def told(disposition: int) -> str:
 
 
 def dispositions(rows: Frame, table: Table) -> Frame:
-    """Rows of one source by what became of them: (source, disposition, row_count)."""
+    """Rows of one source by what became of them: (source, disposition, row_count).
+
+    >>> from c360lib.schemas import RAW
+    >>> rows = nw.from_dict({"disposition": [CURRENT, CONFLICT, ORPHAN]}, backend="polars").lazy()
+    >>> sorted(dispositions(rows, RAW["orders"]).collect().rows())
+    [('orders', 'current', 1), ('orders', 'quarantined', 2)]
+    """
     number = nw.col("disposition")
     number = nw.when(number.is_in(ALL_QUARANTINED)).then(_number(QUARANTINED)).otherwise(number)
     counts = rows.select(number=number.cast(nw.Int64())).group_by("number").agg(row_count=nw.len())

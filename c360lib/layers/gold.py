@@ -49,7 +49,13 @@ def customer_360(
 
 
 def _with_churn(rows: Frame) -> Frame:
-    """Add churn_score, the sum of points of fixed bands, and churn_risk."""
+    """Add churn_score, the sum of points of fixed bands, and churn_risk.
+
+    >>> rows = {"rfm_recency_days": [3, 400], "sessions_30d": [9, 0], "open_tickets": [0, 2]}
+    >>> rows = nw.from_dict({**rows, "csat_avg_x100": [500, 150]}, backend="polars").lazy()
+    >>> _with_churn(rows).select("churn_score", "churn_risk").collect().rows()
+    [(0, 'low'), (100, 'high')]
+    """
     recency = (
         nw.when(nw.col("rfm_recency_days").is_null())
         .then(nw.lit(rules.CHURN_POINTS_WITHOUT_ORDER))
@@ -74,6 +80,11 @@ def _with_churn(rows: Frame) -> Frame:
 
 
 def _tier(cents: Expr) -> Expr:
+    """The first of rules.VALUE_TIERS_CENTS that the value reaches.
+
+    >>> nw.from_dict({"n": [0, 10**9]}, backend="polars").select(tier=_tier(nw.col("n")))["tier"].to_list()
+    ['none', 'high']
+    """
     expr: Any = None
     for at_least, name in rules.VALUE_TIERS_CENTS:
         expr = (nw if expr is None else expr).when(cents >= at_least).then(nw.lit(name))

@@ -136,7 +136,12 @@ def people(identified: Frame) -> Frame:
 
 
 def live_people(people: Frame) -> Frame:
-    """One row per person with a live account: (person, profile_id)."""
+    """One row per person with a live account: (person, profile_id).
+
+    >>> rows = {"person": [1, 2], "profile_id": ["P-crm:a", "P-crm:b"], "live_record_count": [2, 0]}
+    >>> live_people(nw.from_dict(rows, backend="polars").lazy()).collect().rows()
+    [(1, 'P-crm:a')]
+    """
     return people.filter(nw.col("live_record_count") > 0).select("person", "profile_id")
 
 
@@ -155,7 +160,12 @@ def profile_base(identified: Frame, people: Frame) -> Frame:
 
 
 def _newest(accounts: Frame) -> Frame:
-    """Of each person the account with the latest event_ts; ties go to the smallest record_id."""
+    """Of each person the account with the latest event_ts; ties go to the smallest record_id.
+
+    >>> rows = {"person": [1, 1, 1], "event_ts": [5, 9, 9], "record_id": ["crm:a", "shop:b", "crm:c"]}
+    >>> _newest(nw.from_dict(rows, backend="polars").lazy()).select("record_id").collect().rows()
+    [('crm:c',)]
+    """
     rows = accounts.with_columns(_last=nw.col("event_ts").max().over("person")).filter(
         nw.col("event_ts") == nw.col("_last")
     )
