@@ -14,6 +14,7 @@ from c360lib import rules
 from c360lib.engines.base import Engine, Frame
 from c360lib.engines.kernels import with_columns_of
 from c360lib.engines.open import open_engine
+from c360lib.identity.erased import LARGER_SCHEMA
 from c360lib.identity.model.score import SCORES_SCHEMA
 from c360lib.layers.layer import Moment
 from c360lib.layers.run import run_layers
@@ -47,6 +48,7 @@ def core(root: Path, engine: str, as_of: str) -> dict[str, pa.Table]:
         inputs["decisions_rows"] = loader.decisions
         for name in ("match_scores", "erased_scores"):  # declared rules alone, as in the peers
             inputs[name] = runner.load(SCORES_SCHEMA, iter(()))
+        inputs["larger"] = runner.load(LARGER_SCHEMA, iter(()))  # nor do the peers know what an erasure leaves behind
         end = moments.end_of_day(as_of)
         frames: dict[str, Frame] = {}
         tables: dict[str, pa.Table] = {}

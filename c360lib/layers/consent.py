@@ -191,8 +191,8 @@ def state(latest: Frame, spoken: Frame, as_of: int) -> Frame:
     `node` is the account that a grant which holds may reach, else null. `at` dates the latest choice.
     """
     doubts = _unreadable(spoken)
-    rows = latest.join(doubts.select("slot", "unreadable_at"), on="slot", how="left")
-    rows = rows.join(_overtaken(latest, spoken), on="slot", how="left")
+    rows = with_columns_of(latest, doubts.select("slot", "unreadable_at"), "slot")
+    rows = with_columns_of(rows, _overtaken(latest, spoken), "slot")
     ends = ~nw.col("expires_ts").is_null() & (nw.col("expires_ts") <= as_of)
     status = (
         nw.when(_is_refusal())
@@ -240,7 +240,7 @@ def held_back(state: Frame, held: Frame) -> Frame:
     >>> sorted(held_back(state, held).select("slot", "status", "node").collect().rows())
     [(1, 'granted', 7), (2, 'withdrawn', None)]
     """
-    rows = state.join(held, on="slot", how="left")
+    rows = with_columns_of(state, held, "slot")
     is_held = (~_is_refusal() & (nw.col("held_at") >= nw.col("at"))).fill_null(False)
     rows = rows.with_columns(
         status=nw.when(is_held).then(nw.col("held_status")).otherwise(nw.col("status")),
