@@ -37,7 +37,7 @@ SLOTS = sorted((purpose, channel) for purpose in rules.PURPOSES for channel in r
 
 
 class Accounts(NamedTuple):
-    """Accounts by number; `place` is the place of an account in the order of record_ids."""
+    """Accounts by number; `place` is the rank of an account in the order of record_ids."""
 
     record_ids: pa.Array
     place: Ints
@@ -104,7 +104,7 @@ def _whole(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _coded(column: pa.ChunkedArray, values: Iterable[str]) -> Ints:
-    """The place of each cell in a short list of values; -1 for any other and for null."""
+    """The index of each cell in a short list of values; -1 for any other and for null."""
     coded = _whole(column)
     place = pc.index_in(coded.dictionary, pa.array(list(values), _TEXT)).fill_null(-1).to_numpy()
     return np.append(place, -1)[coded.indices.fill_null(-1).to_numpy()]
@@ -440,7 +440,7 @@ def _distinct(events: _Events, rows: Ints) -> Ints:
 
 # --- consent ----------------------------------------------------------------------------------------------------------
 class _Choices(NamedTuple):
-    """Choices; `channel` is -1 where every channel is meant, `status` a place in `_STATUSES`."""
+    """Choices; `channel` is -1 where every channel is meant, `status` an index into `_STATUSES`."""
 
     account: Ints
     purpose: Ints
@@ -551,7 +551,7 @@ def _holding(choices: _Choices, people: People, cells: int) -> Ints:
 
 
 def _reasons(choices: _Choices, holds: Ints, end: int, accounts: Accounts) -> Ints:
-    """Why each cell is blocked, as a place in `_REASONS`; -1 where a grant holds."""
+    """Why each cell is blocked, as an index into `_REASONS`; -1 where a grant holds."""
     number = {name: place for place, name in enumerate(_REASONS)}
     if not len(choices.at):
         return np.full(len(holds), number["no_consent"])

@@ -311,7 +311,7 @@ by_day = arrivals[arrivals["day"] >= "2026-04-01"].groupby(["source", "day"]).si
 # %%
 show(
     plots.bronze.arrivals_by_day(by_day),
-    alt="Strips of bars for each source, a bar a day from April to June 2026: orders and clickstream arrive every day, campaign events in one burst every second week and hardly at all in between.",
+    alt="Strips of bars for each source, one bar per day from April to June 2026: orders and clickstream arrive every day, campaign events in one burst every second week and hardly at all in between.",
 )
 
 # %% [markdown]

@@ -2,7 +2,7 @@
 
 A builder gives one raw row with plain defaults; whatever a test is about, it says itself. Times may be written as a
 day. `made` runs layers on rows. A `Scene` holds the rows of many tests, set apart by a prefix of their ids, and builds
-them together, once an engine: a build of ten rows costs as much as one of a thousand.
+them together, once per engine: a build of ten rows costs as much as one of a thousand.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ def table_of(rows: list[tuple[str, str]]) -> pa.Table:
 
 
 def publish(ours: Workspace, release: str, text: str = "") -> Path:
-    """Publish a release of one small file a layer; gives its folder."""
+    """Publish a release of one small file per layer; gives its folder."""
     with ours.staged() as stage:
         for folder in LAYER_FOLDERS:
             (stage / folder / f"{folder}_table.csv").write_bytes(f"a\n{release}{text}\n".encode())

@@ -36,7 +36,7 @@ def blank_cells(lesson: Lesson) -> Iterator[Cell]:
 
 
 def notebook_of(cells: Iterator[Cell]) -> Any:
-    """A notebook, not executed; cells are named by their place."""
+    """A notebook, not executed; cells are named by their index."""
     import nbformat.v4
 
     v4: Any = nbformat.v4

@@ -1,6 +1,6 @@
 """What every lesson must be: its structure, and for an executed notebook, that it was executed and compared.
 
-Each function gives sentences, one a fault; [] means that the gate is open.
+Each function gives sentences, one per fault; [] means that the gate is open.
 """
 
 from __future__ import annotations

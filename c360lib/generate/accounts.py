@@ -15,7 +15,7 @@ from c360lib.generate.people import FAMILY, GROUP, KEY_TYPO, KINDS, NEVER, STRAN
 from c360lib.generate.texts import SECONDS_PER_DAY, Text
 from c360lib.schemas import TRUTH
 
-# In alphabetical order, so that the order of places is the order of names.
+# In alphabetical order, so that the order of indices is the order of names.
 SYSTEMS = ("app", "crm", "loyalty", "shop")
 LOYALTY = SYSTEMS.index("loyalty")
 ACCOUNTS_PER_PERSON = (62, 27, 8, 3)
@@ -214,11 +214,11 @@ def transaction(draws: Draws) -> Text:
 
 
 def account_order(people: People, accounts: Accounts) -> Ints:
-    """The place of each account when they are sorted by (source_system, customer_id)."""
+    """The rank of each account when they are sorted by (source_system, customer_id)."""
     order = np.lexsort((scramble(people.seed, "customer_id", accounts.number, ID_HALF), accounts.system))
-    place = np.empty(len(order), dtype=np.int64)
-    place[order] = np.arange(len(order))
-    return place
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    return rank
 
 
 def account_cells(accounts: Accounts, account: Ints) -> dict[str, Text]:

@@ -83,7 +83,7 @@ class Draws:
         return np.asarray(self.below(question, TEN_THOUSAND) < per_ten_thousand)
 
     def pick(self, question: str, weights: Sequence[int] | Ints) -> Ints:
-        """For each thing a place in `weights`, as often as the weight at that place says."""
+        """For each thing an index into `weights`, as often as the weight at that index says."""
         steps = np.cumsum(np.asarray(weights, dtype=np.int64))
         return np.searchsorted(steps, self.below(question, int(steps[-1])), side="right").astype(np.int64)
 

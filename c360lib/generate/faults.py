@@ -60,7 +60,7 @@ class RawFile:
         self.changed.add(at)
 
     def add(self, row: Row) -> int:
-        """Add a record at the end; gives its place."""
+        """Add a record at the end; gives its index."""
         self.records.append(b",".join(_quoted(row.get(name, "")) for name in self.columns) + b"\n")
         self.changed.add(len(self.records) - 1)
         return len(self.records) - 1
@@ -104,7 +104,7 @@ def _quoted(cell: str) -> bytes:
     return ('"' + cell.replace('"', '""') + '"' if needs else cell).encode()
 
 
-# --- edits: each changes a file and gives the places of the records it changed; none means the file as a whole --------
+# --- edits: each changes a file and gives the indices of the records it changed; none means the file as a whole -------
 # The second argument is one random number for each record.
 Edit = Callable[[RawFile, Bits], list[int]]
 Condition = Callable[[Row], bool]
@@ -144,10 +144,10 @@ def _cells(column: str, cell: str | bytes, count: int = 3, fits: Condition = _is
     """Puts one cell into some records."""
 
     def edit(file: RawFile, chance: Bits) -> list[int]:
-        places = _some(file, chance, count, fits)
-        for at in places:
+        indices = _some(file, chance, count, fits)
+        for at in indices:
             file.set(at, column, cell)
-        return places
+        return indices
 
     return edit
 
@@ -156,20 +156,20 @@ def _around(column: str, before: str, after: str, fits: Condition = _is_value) -
     """Puts text before and after one cell of some records."""
 
     def edit(file: RawFile, chance: Bits) -> list[int]:
-        places = _some(file, chance, 3, fits)
-        for at in places:
+        indices = _some(file, chance, 3, fits)
+        for at in indices:
             file.set(at, column, before + file.row(at)[column] + after)
-        return places
+        return indices
 
     return edit
 
 
 def _skew_clock(file: RawFile, chance: Bits) -> list[int]:
-    places = _some(file, chance, 3, _is_value)
-    for at in places:
+    indices = _some(file, chance, 3, _is_value)
+    for at in indices:
         ingest = np.datetime64(file.row(at)["ingest_ts"].removesuffix("Z"), "s")
         file.set(at, "event_ts", f"{ingest + np.timedelta64(CLOCK_SKEW_SECONDS + 60, 's')}Z")
-    return places
+    return indices
 
 
 def _repeat_key(file: RawFile, chance: Bits) -> list[int]:
@@ -194,23 +194,23 @@ def _add_accounts(file: RawFile, _: Bits) -> list[int]:
 
 def _share_device(file: RawFile, chance: Bits) -> list[int]:
     """One device for the events of hundreds of accounts: a till in a shop, say."""
-    places: list[int] = []
+    indices: list[int] = []
     seen: set[tuple[str, str]] = set()
     for at in _some(file, chance, len(file.records), lambda row: row.get("customer_id", "") != ""):
         row = file.row(at)
         account = (row["source_system"], row["customer_id"])
         if account not in seen and len(seen) < SHARED_BY:
             seen.add(account)
-            places.append(at)
+            indices.append(at)
             file.set(at, "anonymous_id", "D-shared-till")
-    return places
+    return indices
 
 
 def _mix_line_ends(file: RawFile, _: Bits) -> list[int]:
-    places = list(range(0, len(file.records), 3))
-    for at in places:
+    indices = list(range(0, len(file.records), 3))
+    for at in indices:
         file.records[at] = file.records[at].removesuffix(_line_end(file.records[at])) + b"\r\n"
-    return places
+    return indices
 
 
 def _quote_all(file: RawFile, _: Bits) -> list[int]:
@@ -404,20 +404,20 @@ def _open(raw_dir: Path, source: str) -> RawFile:
 
 
 def _put(fault: Fault, file: RawFile, seed: int) -> str:
-    places = fault.edit(file, Draws(seed, np.arange(len(file.records))).bits(fault.name))
-    return f"{fault.name}: {file.source}.csv, {_said(places)}: {fault.does}; expect {fault.detected_by}"
+    indices = fault.edit(file, Draws(seed, np.arange(len(file.records))).bits(fault.name))
+    return f"{fault.name}: {file.source}.csv, {_said(indices)}: {fault.does}; expect {fault.detected_by}"
 
 
-def _said(places: Sequence[int]) -> str:
+def _said(indices: Sequence[int]) -> str:
     """Row numbers in words.
 
     >>> _said([]), _said([4]), _said([0, 4]), _said(range(20))
     ('whole file', 'row 5', 'rows 1, 5', '20 rows from 1 to 20')
     """
-    if not places:
+    if not indices:
         return "whole file"
-    if len(places) == 1:
-        return f"row {places[0] + 1}"
-    if len(places) > 10:
-        return f"{len(places)} rows from {places[0] + 1} to {places[-1] + 1}"
-    return f"rows {', '.join(str(at + 1) for at in places)}"
+    if len(indices) == 1:
+        return f"row {indices[0] + 1}"
+    if len(indices) > 10:
+        return f"{len(indices)} rows from {indices[0] + 1} to {indices[-1] + 1}"
+    return f"rows {', '.join(str(at + 1) for at in indices)}"

@@ -144,7 +144,7 @@ def _first_names(seed: int, number: Ints, kind: Ints, second: Flags) -> Ints:
 
 
 def _second_surnames(seed: int, home: Ints) -> Ints:
-    """The second half of a double surname, as a place in SURNAMES; -1 where there is none."""
+    """The second half of a double surname, as an index into SURNAMES; -1 where there is none."""
     draws = Draws(seed, home)
     return np.where(draws.chance("double surname", DOUBLE_SURNAME), draws.below("second surname", len(SURNAMES)), -1)
 

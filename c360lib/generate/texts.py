@@ -17,13 +17,13 @@ Part: TypeAlias = Any  # a Text, or one str for all rows
 SECONDS_PER_DAY = 86_400
 
 
-def choose(words: Sequence[str], places: Ints) -> Text:
-    """The word at each place.
+def choose(words: Sequence[str], indices: Ints) -> Text:
+    """The word at each index.
 
     >>> choose(("red", "blue"), np.array([1, 0, 1])).to_pylist()
     ['blue', 'red', 'blue']
     """
-    return pa.array(words, pa.string()).take(pa.array(places))
+    return pa.array(words, pa.string()).take(pa.array(indices))
 
 
 def same(word: str, rows: int) -> Text:

@@ -85,14 +85,14 @@ _HOUSE_LETTERS, _HOUSE_LETTER_WEIGHTS, _MOST_HOUSES = ("", "a", "b", "c"), (92, 
 _STAYS_IN_TOWN = 6_000
 
 
-def first_name(places: Ints, form: Ints) -> Text:
+def first_name(indices: Ints, form: Ints) -> Text:
     """First names in their form; `form` NICKNAME + i is the nickname i, or the formal name where there is none."""
-    return texts.choose(_FIRST_FORMS, places * (NICKNAME + NICKNAMES_MOST) + form)
+    return texts.choose(_FIRST_FORMS, indices * (NICKNAME + NICKNAMES_MOST) + form)
 
 
-def last_name(places: Ints, second: Ints, form: Ints) -> Text:
+def last_name(indices: Ints, second: Ints, form: Ints) -> Text:
     """Surnames, double where `second` is not -1; slips touch the first half only."""
-    front = texts.choose(_SURNAME_FORMS, places * NICKNAME + form)
+    front = texts.choose(_SURNAME_FORMS, indices * NICKNAME + form)
     back = texts.choose(_SURNAME_FORMS, np.maximum(second, 0) * NICKNAME + np.where(form < CAPITALS, AS_IS, form))
     return texts.where(second >= 0, texts.join(front, "-", back), front)
 

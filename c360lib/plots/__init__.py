@@ -1,4 +1,4 @@
-"""Charts of the course: one module a topic, one function a chart; each takes pandas tables and returns its Axes.
+"""Charts of the course: one module per topic, one function per chart; each takes pandas tables and returns its Axes.
 
 A topic is imported when it is first named: `plots.gold.rfm_heat_map(...)`. Needs the extra `course` (matplotlib).
 """

@@ -97,7 +97,7 @@ def _label_edges(axes: Axes, edges: pd.DataFrame, places: Places) -> None:
 
 
 def _draw_nodes(axes: Axes, accounts: pd.DataFrame, places: Places) -> None:
-    """A mark an account; colour and shape tell the persons apart, the text names system and first name."""
+    """One mark per account; colour and shape tell the persons apart, the text names system and first name."""
     for number, (_, rows) in enumerate(accounts.groupby("person_id", sort=False)):
         x, y = zip(*(places[name] for name in rows["record_id"]), strict=True)
         name = rows["first_name"].iloc[0]
