@@ -48,8 +48,8 @@ def markdown(results: Results, startup: dict[str, float | str], runs: int, load:
         "",
         "The core of gold (identity, paid value with RFM and CLV, activity, consent state) from the raw CSV files. All",
         "candidates gave tables that are equal to the last cell, or they have no time here. Seconds are those of the",
-        "core inside its process, after imports; MB is the peak of the whole process. No candidate carries over what an",
-        "erased account had refused to the accounts that it was tied to: the peers do not know that rule.",
+        "core inside its process, after imports; MB is the peak of the whole process. No candidate carries over what",
+        "an erased account had refused to the accounts that it was tied to: the peers do not know that rule.",
         f"Runs of each: {runs}, on files in the cache; the best counts, of time and of memory.",
         "",
     ]
