@@ -134,13 +134,15 @@ def _sessions(who: Ints, at: Ints, number: Ints, gap: int) -> Ints:
 
 
 def first_per(frame: Frame, by: str, *order: str) -> Frame:
-    """One row for each value of `by`: the first in the order of those columns. Only rows of one `by` are sorted.
+    """One row for each value of `by`: the first in the order of those columns.
 
     >>> rows = nw.from_dict({"n": [1, 1], "name": ["b", "a"]}, backend="polars").lazy()
     >>> first_per(rows, "n", "name").collect().rows()
     [(1, 'a')]
     """
-    return _one_per(frame, by, "first", order)
+    if frame.implementation.is_polars():
+        return _one_by_ties(frame, by, "first", order)
+    return frame.unique(by, keep="first", order_by=list(order))
 
 
 def latest_per(frame: Frame, by: str, at: str, *ties: str) -> Frame:
@@ -150,11 +152,13 @@ def latest_per(frame: Frame, by: str, at: str, *ties: str) -> Frame:
     >>> latest_per(rows, "n", "at", "name").collect().rows()
     [(1, 5, 'b')]
     """
-    return _one_per(frame.filter(nw.col(at) == nw.col(at).max().over(by)), by, "last", ties)
+    if frame.implementation.is_polars():
+        return _one_by_ties(frame.filter(nw.col(at) == nw.col(at).max().over(by)), by, "last", ties)
+    return frame.unique(by, keep="last", order_by=[at, *ties])
 
 
-def _one_per(frame: Frame, by: str, keep: Literal["first", "last"], order: Sequence[str]) -> Frame:
-    """Few values of `by` are shared, and to sort all rows for those takes eight times as long."""
+def _one_by_ties(frame: Frame, by: str, keep: Literal["first", "last"], order: Sequence[str]) -> Frame:
+    """On polars only rows that share their `by` are sorted: they are few, and to sort all of them takes far longer."""
     rows = frame.with_columns(_count=nw.len().over(by))
     shared = rows.filter(nw.col("_count") > 1).unique(by, keep=keep, order_by=list(order))
     return nw.concat([rows.filter(nw.col("_count") == 1), shared]).drop("_count")
