@@ -14,7 +14,6 @@ from c360lib.schemas import Table
 from c360lib.sources import cells
 from c360lib.storage.files import table_batches, write_table
 
-_KINDS = {"int": pa.int64(), "cents": pa.int64(), "bool": pa.bool_(), "ratio": pa.float64()}
 _WITH_CELLS = ("quarantine", "field_issues")
 
 
@@ -27,7 +26,7 @@ def write(batches: Iterable[pa.RecordBatch], table: Table, stage: Path, suffix: 
 
 
 def _schema(table: Table) -> pa.Schema:
-    return pa.schema([(c.name, _KINDS.get(c.kind, pa.string())) for c in table.columns])
+    return pa.schema([(c.name, cells.AT_REST[c.kind]) for c in table.columns])
 
 
 def _rendered(batch: pa.RecordBatch, table: Table) -> pa.RecordBatch:

@@ -24,6 +24,12 @@ _YEAR_1 = datetime.date.min.toordinal() - _EPOCH_DAY  # Arrow's calendar has a y
 _TIMESTAMP = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z")
 _SPACES = re.compile(r"[\s\x00-\x1f]+")
 _NO_TEXT = pa.scalar(None, pa.string())
+AT_REST = {  # the Arrow type of each kind of column in a published file
+    **dict.fromkeys(("int", "cents"), pa.int64()),
+    **dict.fromkeys(("ts", "date", "text"), pa.string()),
+    "bool": pa.bool_(),
+    "ratio": pa.float64(),
+}
 
 
 def map_distinct(array: pa.Array, function: Callable[[str], str | None]) -> pa.Array:
@@ -202,5 +208,4 @@ def rendered(array: pa.Array, column: Column) -> pa.Array:
         return pc.binary_join_element_wise(pc.utf8_replace_slice(text, 10, 11, "T"), "Z", "")
     if column.kind == "date":
         return array.cast(pa.int32()).cast(pa.date32()).cast(pa.string())
-    kinds = {"int": pa.int64(), "cents": pa.int64(), "bool": pa.bool_(), "ratio": pa.float64(), "text": pa.string()}
-    return array.cast(kinds[column.kind])
+    return array.cast(AT_REST[column.kind])
