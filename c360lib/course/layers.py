@@ -10,18 +10,17 @@ import pyarrow as pa
 from c360lib.engines.base import Engine, Frame
 from c360lib.engines.open import open_engine
 from c360lib.errors import UsageError
-from c360lib.identity.model import score
-from c360lib.layers.dispositions import DISPOSITIONS
+from c360lib.layers.dispositions import ORPHAN, told
 from c360lib.layers.pipeline import LAYERS
 from c360lib.layers.run import run_layers
 from c360lib.release import predecessor, replay
+from c360lib.release.build import beside_sources
 from c360lib.release.models import model_asked
 from c360lib.sources.load import load
 from c360lib.storage.files import read_json
 from c360lib.storage.workspace import Workspace
 
-# What rows carry as a number; three kinds of row are quarantined: for their own fault, in conflict, without an account.
-_WORDS = pa.array([*DISPOSITIONS, "quarantined", "quarantined"])
+_WORDS = pa.array([told(number) for number in range(ORPHAN + 1)])  # of the number that a row carries
 
 
 def known_layer(name: str) -> None:
@@ -47,12 +46,7 @@ def layer_table(workspace: Workspace, release: Path, name: str) -> pa.Table:
 def _inputs(engine: Engine, workspace: Workspace, identity: str, inputs_sha256: str) -> dict[str, Frame]:
     """What the build gave its layers: typed rows, what was found wrong with them, a model, the release before."""
     before = predecessor.find(workspace, inputs_sha256)
-    return {
-        **load(engine, workspace, None).frames,
-        "model_asked": engine.load_table(score.asked(model_asked(workspace, identity))),
-        "profiles_before": engine.load_table(before.profiles),
-        "events_before": engine.load_table(before.events),
-    }
+    return {**load(engine, workspace, None).frames, **beside_sources(engine, model_asked(workspace, identity), before)}
 
 
 def _in_words(table: pa.Table) -> pa.Table:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from c360lib.engines.base import Engine
+from c360lib.engines.base import Engine, Frame
 from c360lib.engines.open import open_engine
 from c360lib.errors import UsageError
 from c360lib.identity.model import score
@@ -109,13 +109,17 @@ def _refuse_future(workspace: Workspace, loaded: Loaded, now: int | None) -> Non
 def _ask(job: _Job, loaded: Loaded, at: Moment) -> dict[str, Any]:
     """Load what the layers ask for beside the sources, a model and the predecessor; gives the id that comes of it."""
     wanted = model_asked(job.workspace, job.identity)
-    loaded.frames["model_asked"] = job.runner.load_table(score.asked(wanted))
     inputs = inputs_sha256(loaded, job.workspace, at, job.suffix, score.fingerprint(wanted, job.engine))
     before = predecessor.find(job.workspace, inputs)
-    loaded.frames["profiles_before"] = job.runner.load_table(before.profiles)
-    loaded.frames["events_before"] = job.runner.load_table(before.events)
+    loaded.frames.update(beside_sources(job.runner, wanted, before))
     release = release_id(at, inputs, before.sha256)
     return {"release": release, "inputs_sha256": inputs, "predecessor": before.told()}
+
+
+def beside_sources(engine: Engine, wanted: str, before: predecessor.Predecessor) -> dict[str, Frame]:
+    """What the layers take beside the sources, by name: the model asked for, and the release that this one follows."""
+    tables = {"model_asked": score.asked(wanted), "profiles_before": before.profiles, "events_before": before.events}
+    return {name: engine.load_table(table) for name, table in tables.items()}
 
 
 def _run(job: _Job, loaded: Loaded, at: Moment) -> tuple[pa.Table, dict[str, int]]:
