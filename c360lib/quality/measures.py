@@ -242,15 +242,13 @@ def _unusual(name: str, source: dict[str, Any]) -> Iterator[tuple[str, str, str,
 
 
 def _freshness_measures(record: dict[str, Any]) -> list[Measure]:
-    told = f"the manifest of release {record['release']}"
-    as_of = moments.promised_seconds(record.get("as_of"), f"{told}, as_of")
+    as_of = moments.as_of(record)
     found = []
     for name, hours in rules.MAX_FRESHNESS_HOURS.items():
-        latest = record["sources"][name]["latest_ingest_ts"]
+        latest = moments.latest_arrival(record, name)
         if latest is None:
             continue
-        arrived = moments.promised_seconds(latest, f"{told}, latest_ingest_ts of {name}")
-        age = max(0, as_of - arrived) // 3600
+        age = max(0, as_of - latest) // 3600
         found.append(
             _at_most(
                 f"{name}_freshness_hours",

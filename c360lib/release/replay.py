@@ -30,14 +30,8 @@ _ENDS = ("left_record_id", "right_record_id")
 
 def moment(manifest: Mapping[str, Any]) -> Moment:
     """What the layers of a release knew of time, from its manifest; IntegrityError where a time cannot be read."""
-    told = f"the manifest of release {manifest['release']}"
-    latest = {name: source["latest_ingest_ts"] for name, source in manifest["sources"].items()}
-    known = [
-        moments.promised_seconds(text, f"{told}, latest_ingest_ts of {name}")
-        for name, text in latest.items()
-        if text is not None
-    ]
-    return Moment(moments.promised_seconds(manifest.get("as_of"), f"{told}, as_of"), max(known))
+    arrivals = [moments.latest_arrival(manifest, name) for name in manifest["sources"]]
+    return Moment(moments.as_of(manifest), max(at for at in arrivals if at is not None))
 
 
 def source_rows(workspace: Workspace, name: str) -> tuple[pa.Table, pa.Table]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
+from typing import Any
 
 import pyarrow as pa
 
@@ -33,6 +35,18 @@ def promised_seconds(text: object, what: str) -> int:
             f"{what}: expected a time such as 2026-06-30T23:59:59Z, got {text!r}; run `c360 reset`, then build again"
         )
     return found
+
+
+def as_of(manifest: Mapping[str, Any]) -> int:
+    """The as_of of a release, from its manifest, as seconds since 1970; IntegrityError where it cannot be read."""
+    return promised_seconds(manifest.get("as_of"), f"the manifest of release {manifest['release']}, as_of")
+
+
+def latest_arrival(manifest: Mapping[str, Any], source: str) -> int | None:
+    """The latest arrival in a source of a release, likewise; None where the source has no row."""
+    text = manifest["sources"][source]["latest_ingest_ts"]
+    what = f"the manifest of release {manifest['release']}, latest_ingest_ts of {source}"
+    return None if text is None else promised_seconds(text, what)
 
 
 def moment_text(at: int) -> str:
